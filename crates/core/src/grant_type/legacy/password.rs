@@ -1,0 +1,101 @@
+//! The resource owner password grant (RFC 6749 §4.3).
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::client_auth::Authenticated;
+use crate::config::{Lifetime, LifetimeOverrides};
+use crate::ctx::Ctx;
+use crate::error::{BoxError, Error};
+use crate::event;
+use crate::grant_type::{GrantType, Issuance, NewGrant, TokenRequest};
+use crate::policy::ScopePolicy;
+use crate::site::Approval;
+use crate::types::{GrantTypeName, Secret};
+
+/// Checks the user's name and password.
+///
+/// A wrong name must take as long as a wrong password: hash in both cases.
+#[async_trait]
+pub trait PasswordVerifier: fmt::Debug + Send + Sync + 'static {
+    /// The approval of the user whose password it is; `None` where name or password are wrong.
+    ///
+    /// # Errors
+    /// Anything that keeps it from telling; the client gets 503.
+    async fn verify(&self, ctx: &Ctx<'_>, username: &str, password: &Secret) -> Result<Option<Approval>, BoxError>;
+}
+
+/// The resource owner password grant.
+#[derive(Debug, Clone)]
+pub struct Password {
+    verifier: Arc<dyn PasswordVerifier>,
+    lifetimes: LifetimeOverrides,
+    scopes: Option<Arc<dyn ScopePolicy>>,
+}
+
+impl Password {
+    /// The grant with the provider's lifetimes and scopes.
+    pub fn new(verifier: impl PasswordVerifier) -> Self {
+        Self { verifier: Arc::new(verifier), lifetimes: LifetimeOverrides::default(), scopes: None }
+    }
+
+    /// How long its access tokens live.
+    #[must_use]
+    pub fn access_token_lifetime(mut self, lifetime: impl Into<Lifetime>) -> Self {
+        self.lifetimes.access_token = Some(lifetime.into());
+        self
+    }
+
+    /// Its own rule for scopes.
+    #[must_use]
+    pub fn scopes(mut self, policy: impl ScopePolicy) -> Self {
+        self.scopes = Some(Arc::new(policy));
+        self
+    }
+}
+
+#[async_trait]
+impl GrantType for Password {
+    fn grant_type(&self) -> GrantTypeName {
+        GrantTypeName::PASSWORD
+    }
+
+    fn scopes(&self) -> Option<&dyn ScopePolicy> {
+        self.scopes.as_deref()
+    }
+
+    fn lifetimes(&self) -> LifetimeOverrides {
+        self.lifetimes
+    }
+
+    /// > the authorization server MUST protect the endpoint against brute force attacks (RFC 6749 §4.3.2)
+    async fn decide(
+        &self,
+        ctx: &Ctx<'_>,
+        client: &Authenticated,
+        request: &TokenRequest<'_>,
+    ) -> Result<Issuance, Error> {
+        let username = request.required("username")?;
+        let password = Secret::from(request.required("password")?);
+        let scopes = ctx.scopes(request.get("scope"), client.client(), &self.grant_type())?;
+        let attempts = &ctx.parts.attempts;
+        if let Some(seconds) = attempts.must_wait("password", username, ctx.peer(), ctx.now()) {
+            return Err(Error::too_many(seconds));
+        }
+        let approval = self
+            .verifier
+            .verify(ctx, username, &password)
+            .await
+            .map_err(|error| Error::unavailable("password_verifier_failed").with_source(error))?;
+        let Some(approval) = approval else {
+            attempts.failed("password", username, ctx.peer(), ctx.now());
+            event::attempt_failed("password", username, ctx.peer(), "password_wrong");
+            return Err(Error::invalid_grant("The user name or the password is wrong.").because("password_wrong"));
+        };
+        attempts.succeeded("password", username, ctx.peer());
+        let scopes = approval.scopes.clone().map_or(scopes.clone(), |allowed| scopes.only(|s| allowed.contains(s)));
+        Ok(Issuance::new_grant(NewGrant::approved(approval).scopes(scopes).refreshable()))
+    }
+}

@@ -1,0 +1,92 @@
+//! Pointer records: from a token string of a foreign format to its grant.
+//!
+//! The id is SHA-256(string)[..16]; the full digest stands in the grant. The grant is written first, then the pointer.
+//! A pointer to a former refresh token stays, so that its reuse is known.
+
+use bytes::Bytes;
+
+use super::credential::{MAX_LENGTH, Presented, TokenKind};
+use super::format::{Format, Minted};
+use crate::clock::Timestamp;
+use crate::ctx::Ctx;
+use crate::error::Error;
+use crate::grant::{Grant, GrantId};
+use crate::store::{Created, Key, Kind, Loaded, Record, Stage, load};
+use crate::types::Digest;
+
+const VERSION: u8 = 1;
+
+/// Finds the grant that a presented string speaks of. The digests are not compared here; the steps do that.
+pub(crate) async fn find(ctx: &Ctx<'_>, text: &str) -> Result<Option<(Presented, Loaded<Grant>)>, Error> {
+    let Some(presented) = read(ctx, text).await? else { return Ok(None) };
+    let loaded = load::<Grant>(ctx.store(), &Grant::key_of(presented.grant), ctx.now()).await?;
+    Ok(loaded.map(|loaded| (presented, loaded)))
+}
+
+async fn read(ctx: &Ctx<'_>, text: &str) -> Result<Option<Presented>, Error> {
+    if text.is_empty() || text.len() > MAX_LENGTH || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(None);
+    }
+    if let Some(presented) = Presented::parse(text) {
+        return Ok(Some(presented));
+    }
+    if matches!(ctx.parts.format, Format::Own) {
+        return Ok(None);
+    }
+    let Some((record, _)) = ctx.store().load(&key(text), ctx.now()).await? else { return Ok(None) };
+    Ok(decode(&record.body).map(|(kind, grant)| Presented::foreign(kind, grant, text)))
+}
+
+/// Writes the pointer to a foreign string; nothing to do for grantor's own format.
+pub(crate) async fn write(
+    ctx: &Ctx<'_>,
+    kind: TokenKind,
+    grant: GrantId,
+    minted: &Minted,
+    expires_at: Timestamp,
+    stage: Stage,
+) -> Result<(), Error> {
+    if !minted.foreign {
+        return Ok(());
+    }
+    let record = Record {
+        key: key(&minted.text),
+        stage,
+        expires_at,
+        client: None,
+        subject: None,
+        body: encode(kind, grant),
+    };
+    for _ in 0..2 {
+        match ctx.store().create(&record, ctx.now()).await {
+            Ok(Created::Created(_)) => return Ok(()),
+            Ok(Created::Exists) => break,
+            Err(error) if error.nothing_written => return Err(error.into()),
+            // Nobody knows whether it is there; writing it again tells.
+            Err(_) => {}
+        }
+    }
+    // A repeated request writes the same pointer again; any other one would make two grants share a string.
+    match ctx.store().load(&record.key, ctx.now()).await? {
+        Some((old, _)) if old.body == record.body => Ok(()),
+        _ => Err(Error::unavailable("pointer_not_written")),
+    }
+}
+
+fn key(text: &str) -> Key {
+    let digest = Digest::of(&[text.as_bytes()]);
+    Key::new(Kind::POINTER, digest.as_bytes().first_chunk().copied().unwrap_or_default())
+}
+
+fn encode(kind: TokenKind, grant: GrantId) -> Bytes {
+    let mut body = vec![VERSION];
+    body.extend_from_slice(kind.letters().as_bytes());
+    body.extend_from_slice(&grant);
+    Bytes::from(body)
+}
+
+fn decode(body: &[u8]) -> Option<(TokenKind, GrantId)> {
+    let (letters, grant) = body.strip_prefix(&[VERSION])?.split_at_checked(2)?;
+    let kind = TokenKind::ALL.into_iter().find(|kind| kind.letters().as_bytes() == letters)?;
+    Some((kind, grant.try_into().ok()?))
+}
