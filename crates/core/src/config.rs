@@ -124,7 +124,9 @@ mod opt_secs {
             None => None,
             Some(Text::Secs(secs)) if secs > 0 => Some(Lifetime::secs(secs)),
             Some(Text::Word(word)) if word == "never" => Some(Lifetime::Never),
-            Some(_) => return Err(D::Error::custom("a lifetime is a number of seconds above 0, or \"never\"")),
+            Some(_) => {
+                return Err(D::Error::custom("a lifetime is a number of seconds above 0, or \"never\""));
+            }
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::config::Lifetimes;
 use crate::error::Error;
+use crate::grant::UniqueKey;
 use crate::grant_type::{GrantType, RefreshPolicy};
 use crate::provider::Parts;
 use crate::random::RandomFailed;
@@ -90,6 +91,16 @@ impl<'a> Ctx<'a> {
         self.parts.refresh.filter(|_| client.may_use(&GrantTypeName::REFRESH_TOKEN))
     }
 
+    /// Whether equal requests of this grant type share their tokens.
+    pub(crate) fn gives_unique_tokens(&self, grant_type: &GrantTypeName) -> bool {
+        self.parts.unique_tokens || self.grant_type(grant_type).is_some_and(|kind| kind.unique_tokens())
+    }
+
+    /// The key that unique tokens are derived with.
+    pub(crate) fn unique_key(&self) -> Result<&'a UniqueKey, Error> {
+        self.parts.unique_key.as_ref().ok_or_else(|| Error::unavailable("no_key_for_unique_tokens"))
+    }
+
     /// The scopes for a request of this grant type.
     ///
     /// # Errors
@@ -107,8 +118,7 @@ impl<'a> Ctx<'a> {
 
     /// What now holds of a client and a user.
     pub(crate) async fn standing(&self, client: &Client, subject: Option<&str>) -> Result<Standing, Error> {
-        let mut standing =
-            self.parts.standings.fresh(client.client_id.as_str(), subject, self.now).await?;
+        let mut standing = self.parts.standings.fresh(client.client_id.as_str(), subject, self.now).await?;
         standing.disabled |= client.disabled;
         Ok(standing)
     }

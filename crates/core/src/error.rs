@@ -91,7 +91,8 @@ impl Error {
 
     /// `temporarily_unavailable`: not the client's fault; answered with 503 and `Retry-After`.
     pub fn unavailable(reason: &'static str) -> Self {
-        let mut error = Self::new(ErrorCode::TemporarilyUnavailable, "The server cannot answer now. Try again.");
+        let mut error =
+            Self::new(ErrorCode::TemporarilyUnavailable, "The server cannot answer now. Try again.");
         error.inner.reason = reason;
         error.inner.retry_after = Some(1);
         error
@@ -99,11 +100,26 @@ impl Error {
 
     /// Too many attempts: 429 with the seconds to wait.
     pub(crate) fn too_many(seconds: u64) -> Self {
-        let mut error = Self::new(ErrorCode::TemporarilyUnavailable, "Too many failed attempts. Wait and try again.")
-            .because("rate_limited")
-            .with_status(StatusCode::TOO_MANY_REQUESTS);
+        let mut error =
+            Self::new(ErrorCode::TemporarilyUnavailable, "Too many failed attempts. Wait and try again.")
+                .because("rate_limited")
+                .with_status(StatusCode::TOO_MANY_REQUESTS);
         error.inner.retry_after = Some(seconds.max(1));
         error
+    }
+
+    /// The body is larger than the limit: 413.
+    pub(crate) fn body_too_large() -> Self {
+        Self::invalid_request("The request body is too large.")
+            .because("body_too_large")
+            .with_status(StatusCode::PAYLOAD_TOO_LARGE)
+    }
+
+    /// The URI is longer than the limit: 414.
+    pub(crate) fn uri_too_long() -> Self {
+        Self::invalid_request("The request's URI is too long.")
+            .because("uri_too_long")
+            .with_status(StatusCode::URI_TOO_LONG)
     }
 
     /// The `error` value.

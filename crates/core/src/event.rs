@@ -41,7 +41,12 @@ pub(crate) fn revoked(client: &str, subject: Option<&str>, what: &'static str) {
 }
 
 /// A wrong client secret or password.
-pub(crate) fn attempt_failed(what: &'static str, name: &str, peer: Option<std::net::IpAddr>, reason: &'static str) {
+pub(crate) fn attempt_failed(
+    what: &'static str,
+    name: &str,
+    peer: Option<std::net::IpAddr>,
+    reason: &'static str,
+) {
     let peer = peer.map(|peer| peer.to_string());
     tracing::warn!(target: "grantor", reason, what, name = %shown(name), peer = peer.as_deref(), "attempt failed");
 }

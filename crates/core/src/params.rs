@@ -133,7 +133,7 @@ impl Params {
 
     /// The value if the parameter is there exactly once, whatever the others are.
     pub(crate) fn unambiguous(&self, name: &str) -> Option<&str> {
-        let mut values = self.all(name);
+        let mut values = self.pairs.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_str());
         let value = values.next().filter(|value| !value.is_empty())?;
         values.next().is_none().then_some(value)
     }
@@ -149,13 +149,16 @@ fn decode(part: &[u8]) -> Result<String, Error> {
     let text = String::from_utf8(plain)
         .map_err(|_| Error::invalid_request("A parameter is not UTF-8.").because("not_utf8"))?;
     if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
-        return Err(Error::invalid_request("A parameter has a control character.").because("control_character"));
+        return Err(
+            Error::invalid_request("A parameter has a control character.").because("control_character")
+        );
     }
     Ok(text)
 }
 
 fn percent_decode(text: &[u8]) -> Vec<u8> {
-    let digit = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
+    let digit =
+        |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.iter();
     while let Some(byte) = bytes.next() {

@@ -29,8 +29,12 @@ pub trait ScopePolicy: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `invalid_scope` where the request must be refused. Nothing unconfigured may ever be granted.
-    fn scopes(&self, asked: Option<&Scopes>, client: &Client, grant_type: &GrantTypeName)
-    -> Result<Scopes, Error>;
+    fn scopes(
+        &self,
+        asked: Option<&Scopes>,
+        client: &Client,
+        grant_type: &GrantTypeName,
+    ) -> Result<Scopes, Error>;
 
     /// The scopes to announce (RFC 8414 `scopes_supported`); none where they cannot be listed.
     fn announced(&self) -> Scopes {
@@ -72,8 +76,10 @@ impl ScopePolicy for ScopeSet {
         match asked {
             Some(asked) => match asked.iter().find(|scope| !allowed(scope)) {
                 None => Ok(asked.clone()),
-                Some(scope) => Err(Error::invalid_scope(format!("The scope {scope} is not available to this client."))
-                    .because("scope_not_available")),
+                Some(scope) => {
+                    Err(Error::invalid_scope(format!("The scope {scope} is not available to this client."))
+                        .because("scope_not_available"))
+                }
             },
             None => {
                 let default = client.default_scope.as_ref().or(self.default.as_ref());

@@ -187,7 +187,10 @@ impl<'a> Ask<'a> {
 
 impl fmt::Debug for Ask<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ask").field("request", &self.request).field("method", self.method).finish_non_exhaustive()
+        f.debug_struct("Ask")
+            .field("request", &self.request)
+            .field("method", self.method)
+            .finish_non_exhaustive()
     }
 }
 

@@ -11,9 +11,7 @@ use minicbor::{Decode, Encode};
 use quick_cache::sync::Cache;
 
 use crate::clock::Timestamp;
-use crate::store::{
-    Body, Created, Key, Kind, Record, Removed, Replaced, Stage, Store, StoreError, load,
-};
+use crate::store::{Body, Created, Key, Kind, Record, Removed, Replaced, Stage, Store, StoreError, load};
 
 /// Whose standing it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,10 +67,7 @@ impl Standing {
     }
 
     fn and(self, other: Self) -> Self {
-        Self {
-            disabled: self.disabled || other.disabled,
-            not_before: self.not_before.max(other.not_before),
-        }
+        Self { disabled: self.disabled || other.disabled, not_before: self.not_before.max(other.not_before) }
     }
 }
 
@@ -167,7 +162,12 @@ impl Standings {
     ///
     /// # Errors
     /// As [`Standings::end_earlier`].
-    pub async fn set_disabled(&self, whose: Whose<'_>, disabled: bool, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn set_disabled(
+        &self,
+        whose: Whose<'_>,
+        disabled: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let from = now.after(Duration::from_millis(1)).as_millis();
         self.change(whose, now, |standing| {
             standing.disabled = disabled;

@@ -18,7 +18,8 @@ use crate::clock::Timestamp;
 use crate::config::{LifetimeOverrides, Lifetimes};
 use crate::store::StoreError;
 use crate::types::{
-    AuthMethod, ClientId, GrantTypeName, InvalidClientId, InvalidRedirectUri, RedirectUri, ResponseType, Scopes,
+    AuthMethod, ClientId, GrantTypeName, InvalidClientId, InvalidRedirectUri, RedirectUri, ResponseType,
+    Scopes,
 };
 
 /// A registered client. The names are those of RFC 7591 where it has one.
@@ -194,18 +195,23 @@ impl Client {
         let secret_method = [AuthMethod::CLIENT_SECRET_BASIC, AuthMethod::CLIENT_SECRET_POST]
             .contains(&self.token_endpoint_auth_method);
         if secret_method && self.secrets.is_empty() {
-            return wrong("it authenticates with a secret but has none; set client_secret, or token_endpoint_auth_method = \"none\" for a public client");
+            return wrong(
+                "it authenticates with a secret but has none; set client_secret, or token_endpoint_auth_method = \"none\" for a public client",
+            );
         }
         if self.is_public() && !self.secrets.is_empty() {
             return wrong("it has a secret but token_endpoint_auth_method is none; remove one of both");
         }
         if self.is_public() && self.may_use(&GrantTypeName::CLIENT_CREDENTIALS) {
-            return wrong("client_credentials is for confidential clients only (RFC 6749 section 4.4); it needs a secret");
+            return wrong(
+                "client_credentials is for confidential clients only (RFC 6749 section 4.4); it needs a secret",
+            );
         }
         if self.is_public() && self.may_introspect {
             return wrong("may_introspect needs a client that authenticates (RFC 7662 section 2.1)");
         }
-        let redirects = self.may_use(&GrantTypeName::AUTHORIZATION_CODE) || self.may_use(&GrantTypeName::IMPLICIT);
+        let redirects =
+            self.may_use(&GrantTypeName::AUTHORIZATION_CODE) || self.may_use(&GrantTypeName::IMPLICIT);
         if redirects && self.redirect_uris.is_empty() {
             return wrong("its grant types need at least one of redirect_uris (RFC 6749 section 3.1.2.2)");
         }
@@ -221,7 +227,8 @@ fn is_direction_mark(c: char) -> bool {
 }
 
 fn is_origin(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == text)
+    url::Url::parse(text)
+        .is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == text)
 }
 
 /// Builds a [`Client`]; what is wrong comes out at [`ClientBuilder::build`].

@@ -31,7 +31,9 @@ pub struct GeneratedSecret {
 
 /// Not something that is kept of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a kept client secret is `sha256:` and 43 characters of base64url, or an Argon2id hash `$argon2id$...`")]
+#[error(
+    "a kept client secret is `sha256:` and 43 characters of base64url, or an Argon2id hash `$argon2id$...`"
+)]
 pub struct InvalidClientSecret;
 
 impl ClientSecret {
@@ -45,7 +47,11 @@ impl ClientSecret {
     /// # Errors
     /// [`InvalidClientSecret`] where the text is not of that form.
     pub fn from_phc(text: &str) -> Result<Self, InvalidClientSecret> {
-        if text.starts_with("$argon2") { Ok(Self(Kept::Phc(text.to_owned()))) } else { Err(InvalidClientSecret) }
+        if text.starts_with("$argon2") {
+            Ok(Self(Kept::Phc(text.to_owned())))
+        } else {
+            Err(InvalidClientSecret)
+        }
     }
 
     /// A new secret of 256 random bits, with a prefix that secret scanners find.

@@ -120,17 +120,19 @@ fn read(record: &Record) -> Result<Client, StoreError> {
         StoreError::nothing_written(format!("the client in {:?} is of a newer release", record.key))
     })?;
     serde_json::from_slice(json).map_err(|error| {
-        StoreError::nothing_written(format!("the client in {:?} cannot be read", record.key)).with_source(error)
+        StoreError::nothing_written(format!("the client in {:?} cannot be read", record.key))
+            .with_source(error)
     })
 }
 
 #[async_trait]
 impl ClientStore for StoredClients {
     async fn find(&self, id: &ClientId, now: Timestamp) -> Result<Option<Arc<Client>>, StoreError> {
-        if let Some((at, client)) = self.copies.get(id) {
-            if now >= at && now.since(at) < self.copy_for {
-                return Ok(client);
-            }
+        if let Some((at, client)) = self.copies.get(id)
+            && now >= at
+            && now.since(at) < self.copy_for
+        {
+            return Ok(client);
         }
         let client = self.fresh(id, now).await?;
         if self.copy_for > Duration::ZERO {
@@ -141,7 +143,9 @@ impl ClientStore for StoredClients {
 
     async fn allows_origin(&self, origin: &str, now: Timestamp) -> Result<bool, StoreError> {
         match self.list(1000, now).await {
-            Ok(clients) => Ok(clients.iter().any(|client| client.allowed_origins.iter().any(|own| own == origin))),
+            Ok(clients) => {
+                Ok(clients.iter().any(|client| client.allowed_origins.iter().any(|own| own == origin)))
+            }
             Err(_) if self.store.index().is_none() => Ok(false),
             Err(error) => Err(error),
         }

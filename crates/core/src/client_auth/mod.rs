@@ -105,8 +105,10 @@ pub(crate) async fn authenticate(ctx: &Ctx<'_>, request: &BackChannel<'_>) -> Re
     for method in &ctx.parts.client_authentications {
         let Some(id) = method.claimed(request)? else { continue };
         if claim.is_some() {
-            return Err(Error::invalid_request("The request uses more than one way to authenticate the client.")
-                .because("two_client_authentications"));
+            return Err(Error::invalid_request(
+                "The request uses more than one way to authenticate the client.",
+            )
+            .because("two_client_authentications"));
         }
         claim = Some((method.as_ref(), id));
     }
@@ -160,7 +162,11 @@ async fn verify(
         return Err(failed("client_registered_for_other_method"));
     }
     if let Err(error) = method.verify(ctx, request, &client).await {
-        return Err(if *error.code() == ErrorCode::InvalidClient { failed("client_credentials_wrong") } else { error });
+        return Err(if *error.code() == ErrorCode::InvalidClient {
+            failed("client_credentials_wrong")
+        } else {
+            error
+        });
     }
     // Only who knows the credentials learns that the client is switched off.
     if client.disabled {

@@ -23,7 +23,12 @@ impl ClientAuthentication for PublicClient {
         Ok(None)
     }
 
-    async fn verify(&self, _ctx: &Ctx<'_>, _request: &BackChannel<'_>, _client: &Client) -> Result<(), Error> {
+    async fn verify(
+        &self,
+        _ctx: &Ctx<'_>,
+        _request: &BackChannel<'_>,
+        _client: &Client,
+    ) -> Result<(), Error> {
         Ok(())
     }
 }

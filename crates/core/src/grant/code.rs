@@ -65,10 +65,10 @@ pub(crate) struct Tokens {
 const BAD_CODE: &str = "The code is unknown, expired, already used, or was issued to another client, redirect_uri or code_challenge.";
 
 impl Code {
-    pub(super) fn live_until(&self) -> Option<Timestamp> {
+    pub(super) const fn kept_until(&self) -> Timestamp {
         match self {
-            Self::Live { expires_at, .. } => Some(*expires_at),
-            Self::Spent { keep_until, .. } => Some(*keep_until),
+            Self::Live { expires_at, .. } => *expires_at,
+            Self::Spent { keep_until, .. } => *keep_until,
         }
     }
 
@@ -149,7 +149,8 @@ impl Grant {
             Ok(bound) => {
                 let mut next = self.clone();
                 let minted = next.first_tokens(tokens, now);
-                next.code = Some(Code::Spent { bound: bound.clone(), unique: None, keep_until: self.created_at });
+                next.code =
+                    Some(Code::Spent { bound: bound.clone(), unique: None, keep_until: self.created_at });
                 Outcome::Replace(Box::new(next), minted)
             }
         }

@@ -175,6 +175,7 @@ impl Body for Grant {
     }
 }
 
+#[expect(clippy::option_option, reason = "absent, or present and unreadable, or present")]
 fn scopes(text: Option<&str>) -> Option<Option<Scopes>> {
     text.map(Scopes::parse).transpose().ok()
 }

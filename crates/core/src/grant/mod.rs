@@ -22,9 +22,9 @@ use crate::store::{Body as _, Key, Kind, Record, Stage};
 use crate::types::{ErrorCode, GrantTypeName, Scopes};
 
 pub(crate) use access::Access;
-pub(crate) use code::{Code, FirstTokens, RedeemCode};
-pub(crate) use refresh::{Refresh, RefreshAsk, RefreshRules};
-pub(crate) use unique::{Unique, UniqueKey};
+pub(crate) use code::{Bound, Code, FirstRefresh, FirstTokens, RedeemCode, Tokens};
+pub(crate) use refresh::{Refresh, RefreshAsk, RefreshRules, Refreshed};
+pub(crate) use unique::{Unique, UniqueAsk, UniqueKey};
 
 /// How long a record outlives the last thing it holds, for processes whose clocks differ.
 const SKEW: Duration = Duration::from_secs(15);
@@ -105,7 +105,7 @@ impl Grant {
 
     /// Until when the record must be kept: the latest end of what it holds, and a little more.
     pub(crate) fn expires_at(&self) -> Timestamp {
-        let code = self.code.iter().filter_map(Code::live_until);
+        let code = self.code.iter().map(Code::kept_until);
         let refresh = self.refresh.iter().map(Refresh::expires_at);
         let access = self.access.iter().map(|access| access.expires_at);
         code.chain(refresh).chain(access).max().unwrap_or(self.created_at).after(SKEW)
@@ -121,8 +121,8 @@ impl Grant {
     }
 
     /// Whether a request with this mark wrote one of the last versions.
-    pub(crate) fn has_mark(&self, mark: &Mark) -> bool {
-        self.marks.contains(mark)
+    pub(crate) fn has_mark(&self, mark: Mark) -> bool {
+        self.marks.contains(&mark)
     }
 
     /// The record to store.

@@ -72,7 +72,8 @@ pub(crate) struct Refreshed {
     pub(crate) scopes: Scopes,
 }
 
-const BAD_TOKEN: &str = "The refresh token is unknown, expired, revoked, already used, or was issued to another client.";
+const BAD_TOKEN: &str =
+    "The refresh token is unknown, expired, revoked, already used, or was issued to another client.";
 
 /// How a presented turn stands to the grant's.
 enum Turn {
@@ -151,12 +152,8 @@ impl Grant {
         let narrowed = ask.scopes.filter(|asked| **asked != self.scopes).cloned();
         match refresh.turn_of(ask.presented) {
             None => Outcome::Refuse(Refusal::grant("refresh_unknown", BAD_TOKEN)),
-            Some(Turn::Former) => {
-                Outcome::Remove(None, Refusal::grant("refresh_reused", BAD_TOKEN))
-            }
-            Some(_) if !refresh.is_live(now) => {
-                Outcome::Refuse(Refusal::grant("refresh_expired", BAD_TOKEN))
-            }
+            Some(Turn::Former) => Outcome::Remove(None, Refusal::grant("refresh_reused", BAD_TOKEN)),
+            Some(_) if !refresh.is_live(now) => Outcome::Refuse(Refusal::grant("refresh_expired", BAD_TOKEN)),
             Some(Turn::Previous) => self.refresh_again(refresh, ask, narrowed.as_ref(), now),
             Some(Turn::Current) => {
                 // > The requested scope MUST NOT include any scope not originally granted (RFC 6749 §6)
@@ -168,10 +165,11 @@ impl Grant {
                     });
                 }
                 let repeats = refresh.last.as_ref().filter(|last| last.previous.is_none());
-                if !ask.rules.rotate && repeats.is_some_and(|last| last.inside(ask.rules.window, now)) {
-                    if let Outcome::Same(again) = self.refresh_again(refresh, ask, narrowed.as_ref(), now) {
-                        return Outcome::Same(again);
-                    }
+                if !ask.rules.rotate
+                    && repeats.is_some_and(|last| last.inside(ask.rules.window, now))
+                    && let Outcome::Same(again) = self.refresh_again(refresh, ask, narrowed.as_ref(), now)
+                {
+                    return Outcome::Same(again);
                 }
                 self.refresh_next(refresh, ask, narrowed, now)
             }
@@ -196,12 +194,8 @@ impl Grant {
         if ask.rules.end_old_access_tokens && ask.rules.rotate {
             next.access.clear();
         }
-        let entry = Access {
-            digest: access.digest.clone(),
-            issued_at: now,
-            expires_at,
-            scopes: scopes.clone(),
-        };
+        let entry =
+            Access { digest: access.digest.clone(), issued_at: now, expires_at, scopes: scopes.clone() };
         next.add_access(entry, now);
         let presented = ask.presented.digest.clone();
         next.refresh = Some(Refresh {
@@ -256,10 +250,7 @@ impl Grant {
     /// The access token and the next refresh token that belong to the presented turn and this salt.
     fn derived(&self, unique: Option<&Unique>, ask: &RefreshAsk<'_>, salt: &[u8; 32]) -> (Minted, Minted) {
         if let (Some(unique), Some(key)) = (unique, ask.unique_key) {
-            return (
-                key.access(ask.format, &self.id, unique),
-                key.refresh(ask.format, &self.id, unique),
-            );
+            return (key.access(ask.format, &self.id, unique), key.refresh(ask.format, &self.id, unique));
         }
         let turn = ask.presented.turn.as_slice();
         let access = derive(turn, salt, "grantor access 1", &self.id);

@@ -20,6 +20,7 @@ use crate::types::{GrantTypeName, Secret};
 pub struct AuthorizationCode {
     lifetimes: LifetimeOverrides,
     scopes: Option<Arc<dyn ScopePolicy>>,
+    unique_tokens: bool,
 }
 
 impl AuthorizationCode {
@@ -42,6 +43,13 @@ impl AuthorizationCode {
         self
     }
 
+    /// Equal requests get the token that is still alive.
+    #[must_use]
+    pub fn unique_tokens(mut self) -> Self {
+        self.unique_tokens = true;
+        self
+    }
+
     /// Its own rule for scopes.
     #[must_use]
     pub fn scopes(mut self, policy: impl ScopePolicy) -> Self {
@@ -60,6 +68,10 @@ impl GrantType for AuthorizationCode {
         Front::Code
     }
 
+    fn unique_tokens(&self) -> bool {
+        self.unique_tokens
+    }
+
     fn scopes(&self) -> Option<&dyn ScopePolicy> {
         self.scopes.as_deref()
     }
@@ -75,10 +87,13 @@ impl GrantType for AuthorizationCode {
         request: &TokenRequest<'_>,
     ) -> Result<Issuance, Error> {
         let code = request.required("code")?;
-        let found = pointer::find(ctx, code).await?.filter(|(presented, _)| presented.kind == TokenKind::Code);
+        let found =
+            pointer::find(ctx, code).await?.filter(|(presented, _)| presented.kind == TokenKind::Code);
         let (presented, loaded) = found.ok_or_else(|| {
-            Error::invalid_grant("The code is unknown, expired, already used, or was issued to another client.")
-                .because("code_unknown")
+            Error::invalid_grant(
+                "The code is unknown, expired, already used, or was issued to another client.",
+            )
+            .because("code_unknown")
         })?;
         Ok(Issuance(Kind::Redeem(Box::new(Redeem {
             loaded,

@@ -17,6 +17,7 @@ use crate::types::{ErrorCode, GrantTypeName};
 pub struct ClientCredentials {
     lifetimes: LifetimeOverrides,
     scopes: Option<Arc<dyn ScopePolicy>>,
+    unique_tokens: bool,
 }
 
 impl ClientCredentials {
@@ -32,6 +33,13 @@ impl ClientCredentials {
         self
     }
 
+    /// Equal requests get the token that is still alive.
+    #[must_use]
+    pub fn unique_tokens(mut self) -> Self {
+        self.unique_tokens = true;
+        self
+    }
+
     /// Its own rule for scopes.
     #[must_use]
     pub fn scopes(mut self, policy: impl ScopePolicy) -> Self {
@@ -44,6 +52,10 @@ impl ClientCredentials {
 impl GrantType for ClientCredentials {
     fn grant_type(&self) -> GrantTypeName {
         GrantTypeName::CLIENT_CREDENTIALS
+    }
+
+    fn unique_tokens(&self) -> bool {
+        self.unique_tokens
     }
 
     fn scopes(&self) -> Option<&dyn ScopePolicy> {

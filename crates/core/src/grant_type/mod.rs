@@ -88,6 +88,11 @@ pub trait GrantType: fmt::Debug + Send + Sync + 'static {
         LifetimeOverrides::default()
     }
 
+    /// Whether equal requests get the token that is still alive, instead of a new one each. It needs the builder's `key`.
+    fn unique_tokens(&self) -> bool {
+        false
+    }
+
     /// For the one that brings refresh tokens: how they behave.
     fn refresh(&self) -> Option<RefreshPolicy> {
         None

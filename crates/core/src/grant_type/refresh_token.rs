@@ -84,10 +84,13 @@ impl GrantType for RefreshToken {
     ) -> Result<Issuance, Error> {
         let token = request.required("refresh_token")?;
         let scopes = request.get("scope").map(Scopes::parse).transpose()?;
-        let found = pointer::find(ctx, token).await?.filter(|(presented, _)| presented.kind == TokenKind::Refresh);
+        let found =
+            pointer::find(ctx, token).await?.filter(|(presented, _)| presented.kind == TokenKind::Refresh);
         let (presented, loaded) = found.ok_or_else(|| {
-            Error::invalid_grant("The refresh token is unknown, expired, revoked, or was issued to another client.")
-                .because("refresh_unknown")
+            Error::invalid_grant(
+                "The refresh token is unknown, expired, revoked, or was issued to another client.",
+            )
+            .because("refresh_unknown")
         })?;
         Ok(Issuance(Kind::Refresh(Box::new(RefreshRequest { loaded, presented, scopes }))))
     }

@@ -60,8 +60,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError`]; unknown unless it says that nothing was written.
-    async fn replace(&self, record: &Record, loaded: Revision, now: Timestamp)
-    -> Result<Replaced, StoreError>;
+    async fn replace(
+        &self,
+        record: &Record,
+        loaded: Revision,
+        now: Timestamp,
+    ) -> Result<Replaced, StoreError>;
 
     /// Removes the record whatever its revision.
     ///

@@ -9,9 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{
-    Created, Index, Key, Promises, Record, Removed, Replaced, Revision, Stage, Store, StoreError,
-};
+use super::{Created, Index, Key, Promises, Record, Removed, Replaced, Revision, Stage, Store, StoreError};
 use crate::clock::Timestamp;
 
 /// A [`Store`] made of two: pending records in the one, live ones in the other.

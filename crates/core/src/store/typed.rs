@@ -28,7 +28,10 @@ pub(crate) trait Body: Sized {
     /// The value in a record.
     fn from_record(record: &Record) -> Result<Self, StoreError> {
         let Some((version, fields)) = record.body.split_first() else {
-            return Err(StoreError::nothing_written(format!("the record {:?} has an empty body", record.key)));
+            return Err(StoreError::nothing_written(format!(
+                "the record {:?} has an empty body",
+                record.key
+            )));
         };
         if *version > Self::VERSION {
             return Err(StoreError::nothing_written(format!(

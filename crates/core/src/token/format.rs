@@ -93,11 +93,9 @@ impl Format {
 
     fn mint(&self, kind: TokenKind, id: &GrantId, lineage: &[u8], seed: &[u8; 32]) -> Minted {
         match self {
-            Self::Own => Minted {
-                text: write(kind, id, &[lineage, seed]),
-                digest: digest(kind, seed),
-                foreign: false,
-            },
+            Self::Own => {
+                Minted { text: write(kind, id, &[lineage, seed]), digest: digest(kind, seed), foreign: false }
+            }
             Self::Foreign(generator) => {
                 let text = Zeroizing::new(generator.generate(&kind_seed(kind, seed)));
                 let digest = digest(kind, text.as_bytes());
@@ -125,6 +123,9 @@ mod tests {
     #[test]
     fn random_bytes_have_their_length() {
         assert_eq!(RandomBytes { bytes: 36 }.generate(&[1; 32]).len(), 48);
-        assert_ne!(RandomBytes { bytes: 36 }.generate(&[1; 32]), RandomBytes { bytes: 36 }.generate(&[2; 32]));
+        assert_ne!(
+            RandomBytes { bytes: 36 }.generate(&[1; 32]),
+            RandomBytes { bytes: 36 }.generate(&[2; 32])
+        );
     }
 }

@@ -10,11 +10,15 @@ use crate::error::Error;
 use crate::event;
 use crate::grant::{Grant, GrantId, Mark, Outcome};
 use crate::store::{Created, Loaded, Record, Replaced, load};
+use crate::types::ErrorCode;
 
 /// So many swaps may be lost to others before the request gives up.
 const LOST: usize = 5;
 /// So often is one swap tried whose answers are lost.
 const UNKNOWN: usize = 3;
+
+/// The reason code where the grant vanished between two tries.
+pub(crate) const GONE: &str = "grant_gone";
 
 /// Whether a step's answer came from a swap.
 #[derive(Debug)]
@@ -51,9 +55,9 @@ pub(crate) async fn swap<T: Send>(
                 let next = next.marked(mark);
                 match write(ctx, &next, &current, mark, &mut doubtful).await? {
                     Written::Won => return Ok(Done { answer, grant: next }),
-                    Written::Lost(Some(loaded)) => current = loaded,
+                    Written::Lost(Some(loaded)) => current = *loaded,
                     Written::Lost(None) => {
-                        return Err(Error::invalid_grant("The grant has ended.").because("grant_gone"));
+                        return Err(Error::invalid_grant("The grant has ended.").because(GONE));
                     }
                 }
             }
@@ -64,7 +68,7 @@ pub(crate) async fn swap<T: Send>(
 
 enum Written {
     Won,
-    Lost(Option<Loaded<Grant>>),
+    Lost(Option<Box<Loaded<Grant>>>),
 }
 
 async fn write(
@@ -75,26 +79,27 @@ async fn write(
     doubtful: &mut bool,
 ) -> Result<Written, Error> {
     let record = next.to_record();
+    fits(ctx, &record)?;
     for _ in 0..UNKNOWN {
         match ctx.store().replace(&record, loaded.revision, ctx.now()).await {
             Ok(Replaced::Replaced(_)) => return Ok(Written::Won),
             Ok(Replaced::Stale) => {
                 let found = load::<Grant>(ctx.store(), &record.key, ctx.now()).await?;
                 // An earlier write of ours, whose answer was lost, may have landed late.
-                if *doubtful && found.as_ref().is_some_and(|found| found.value.has_mark(&mark)) {
+                if *doubtful && found.as_ref().is_some_and(|found| found.value.has_mark(mark)) {
                     return Ok(Written::Won);
                 }
                 if *doubtful && found.is_none() {
                     return Err(Error::unavailable("write_outcome_unknown"));
                 }
-                return Ok(Written::Lost(found));
+                return Ok(Written::Lost(found.map(Box::new)));
             }
             Err(error) if error.nothing_written => return Err(error.into()),
             Err(error) => {
                 *doubtful = true;
                 tracing::warn!(target: "grantor", reason = "write_outcome_unknown", error = %error, "loading again");
                 match load::<Grant>(ctx.store(), &record.key, ctx.now()).await? {
-                    Some(found) if found.value.has_mark(&mark) => return Ok(Written::Won),
+                    Some(found) if found.value.has_mark(mark) => return Ok(Written::Won),
                     Some(found) if found.revision == loaded.revision => {}
                     _ => return Err(Error::unavailable("write_outcome_unknown").with_source(error)),
                 }
@@ -106,6 +111,7 @@ async fn write(
 
 /// Writes a record whose id is fresh: what is found under it after an unknown write is ours.
 pub(crate) async fn create(ctx: &Ctx<'_>, record: &Record) -> Result<(), Error> {
+    fits(ctx, record)?;
     for attempt in 0..UNKNOWN {
         match ctx.store().create(record, ctx.now()).await {
             Ok(Created::Created(_)) => return Ok(()),
@@ -123,6 +129,15 @@ pub(crate) async fn create(ctx: &Ctx<'_>, record: &Record) -> Result<(), Error> 
         }
     }
     Err(Error::unavailable("write_outcome_unknown"))
+}
+
+/// Refuses a record that the store could not keep whole.
+fn fits(ctx: &Ctx<'_>, record: &Record) -> Result<(), Error> {
+    if record.body.len() <= ctx.store().promises().max_body {
+        return Ok(());
+    }
+    Err(Error::new(ErrorCode::ServerError, "The grant is too large to be stored.")
+        .because("record_too_large"))
 }
 
 /// Removes a grant; done once it is certainly absent.

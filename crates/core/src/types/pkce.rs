@@ -9,7 +9,11 @@ use subtle::ConstantTimeEq as _;
 /// The SHA-256 of a `code_verifier`, as sent in `code_challenge`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
-pub struct CodeChallenge(#[n(0)] #[cbor(with = "minicbor::bytes")] [u8; 32]);
+pub struct CodeChallenge(
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    [u8; 32],
+);
 
 /// Not a challenge by RFC 7636 §4.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -60,14 +64,21 @@ mod tests {
 
     #[test]
     fn rfc7636_4_2_only_43_characters() {
-        for bad in ["", "abc", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM=", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cMA"] {
+        for bad in [
+            "",
+            "abc",
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM=",
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cMA",
+        ] {
             assert_eq!(CodeChallenge::parse(bad), Err(InvalidPkce), "{bad}");
         }
     }
 
     #[test]
     fn rfc7636_4_1_verifier_grammar() {
-        for bad in ["a".repeat(42), "a".repeat(129), format!("{}+", "a".repeat(43)), format!("{}é", "a".repeat(43))] {
+        for bad in
+            ["a".repeat(42), "a".repeat(129), format!("{}+", "a".repeat(43)), format!("{}é", "a".repeat(43))]
+        {
             assert!(!CodeChallenge::of(&bad).matches(&bad), "{bad}");
         }
         for good in ["a".repeat(43), "~.-_".repeat(32)] {

@@ -55,7 +55,7 @@ impl RedirectUri {
     ///
     /// > The authorization server MUST allow any port to be specified at the time of the request for loopback IP redirect
     /// > URIs (RFC 8252 §7.3)
-    pub fn allows(&self, requested: &str, free_port: FreePort) -> bool {
+    pub(crate) fn allows(&self, requested: &str, free_port: FreePort) -> bool {
         if *self.0 == *requested {
             return true;
         }
@@ -127,10 +127,12 @@ fn refusal(text: &str) -> Option<&'static str> {
     }
     match scheme {
         "https" | "http" => web_refusal(scheme, rest, &url),
-        _ if !scheme.contains('.') => {
-            Some("a private-use scheme is a reversed domain name with a dot, like com.example.app (RFC 8252 section 7.1)")
+        _ if !scheme.contains('.') => Some(
+            "a private-use scheme is a reversed domain name with a dot, like com.example.app (RFC 8252 section 7.1)",
+        ),
+        _ if rest.is_empty() || rest == "/" || rest == "//" => {
+            Some("a private-use scheme needs a path behind it")
         }
-        _ if rest.is_empty() || rest == "/" || rest == "//" => Some("a private-use scheme needs a path behind it"),
         _ => None,
     }
 }
@@ -155,12 +157,14 @@ fn web_refusal(scheme: &str, rest: &str, url: &Url) -> Option<&'static str> {
         _ => (authority, None),
     };
     if host != written_host {
-        return Some("its host must be spelled as browsers read it: lower case, no encodings, no odd numbers");
+        return Some(
+            "its host must be spelled as browsers read it: lower case, no encodings, no odd numbers",
+        );
     }
-    if let Some(port) = port {
-        if !port.parse::<u16>().is_ok_and(|number| number > 0 && port == number.to_string()) {
-            return Some("its port is not a number from 1 to 65535");
-        }
+    if let Some(port) = port
+        && !port.parse::<u16>().is_ok_and(|number| number > 0 && port == number.to_string())
+    {
+        return Some("its port is not a number from 1 to 65535");
     }
     let path = rest.get(authority.len()..).unwrap_or_default().split('?').next().unwrap_or_default();
     let dots = |segment: &str| {
@@ -240,14 +244,42 @@ mod tests {
     #[test]
     fn rfc6749_3_1_2_rfc9700_2_6_what_may_not() {
         for bad in [
-            "", "/cb", "//rp.example/cb", "rp.example/cb", "https://rp.example/cb#x", "https://rp.example/cb#",
-            "https:///h", "http:/h", "https:rp.example", "https://u@rp.example/", "https://u:p@rp.example/",
-            "http://rp.example/cb", "http://localhost.evil.example/", "http://127.0.0.1:80@evil.example/",
-            "http://127.0.0.1.evil.example/", "javascript:alert(1)", "data:text/html,x", "myapp:/cb", "file:///etc",
-            "https://rp.example/\\evil", "https://rp.example\\@evil/", "https://RP.example/cb", "HTTPS://rp.example/cb",
-            "https://rp.example/a/../b", "https://rp.example/%2e%2e/b", "https://rp.example/%zz", "https://rp.example/ b",
-            "https://rp.example/é", "https://*.example/cb", "https://[x]/", "https://0x7f.1/", "https://rp.example:0/",
-            "https://rp.example:65536/", "https://rp.example:/cb", "https://rp.example/\ncb", "com.example.app:",
+            "",
+            "/cb",
+            "//rp.example/cb",
+            "rp.example/cb",
+            "https://rp.example/cb#x",
+            "https://rp.example/cb#",
+            "https:///h",
+            "http:/h",
+            "https:rp.example",
+            "https://u@rp.example/",
+            "https://u:p@rp.example/",
+            "http://rp.example/cb",
+            "http://localhost.evil.example/",
+            "http://127.0.0.1:80@evil.example/",
+            "http://127.0.0.1.evil.example/",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "myapp:/cb",
+            "file:///etc",
+            "https://rp.example/\\evil",
+            "https://rp.example\\@evil/",
+            "https://RP.example/cb",
+            "HTTPS://rp.example/cb",
+            "https://rp.example/a/../b",
+            "https://rp.example/%2e%2e/b",
+            "https://rp.example/%zz",
+            "https://rp.example/ b",
+            "https://rp.example/é",
+            "https://*.example/cb",
+            "https://[x]/",
+            "https://0x7f.1/",
+            "https://rp.example:0/",
+            "https://rp.example:65536/",
+            "https://rp.example:/cb",
+            "https://rp.example/\ncb",
+            "com.example.app:",
         ] {
             assert!(RedirectUri::parse(bad).is_err(), "{bad}");
         }
@@ -259,10 +291,18 @@ mod tests {
         assert!(registered.allows("http://127.0.0.1:51004/cb", FreePort::LoopbackIp));
         assert!(!registered.allows("http://127.0.0.1:51004/cb", FreePort::Never));
         for bad in [
-            "http://127.0.0.1:51004/cb/", "http://127.0.0.1:51004/other", "http://127.0.0.1:51004/cb?x=1",
-            "https://127.0.0.1:51004/cb", "http://127.0.0.2:51004/cb", "http://localhost:51004/cb",
-            "http://127.0.0.1:80@evil.example/cb", "http://127.0.0.1:0/cb", "http://127.0.0.1:+1/cb",
-            "http://127.0.0.1:/cb", "http://127.0.0.1:99999/cb", "http://127.0.0.1:51004/cb#f",
+            "http://127.0.0.1:51004/cb/",
+            "http://127.0.0.1:51004/other",
+            "http://127.0.0.1:51004/cb?x=1",
+            "https://127.0.0.1:51004/cb",
+            "http://127.0.0.2:51004/cb",
+            "http://localhost:51004/cb",
+            "http://127.0.0.1:80@evil.example/cb",
+            "http://127.0.0.1:0/cb",
+            "http://127.0.0.1:+1/cb",
+            "http://127.0.0.1:/cb",
+            "http://127.0.0.1:99999/cb",
+            "http://127.0.0.1:51004/cb#f",
         ] {
             assert!(!registered.allows(bad, FreePort::LoopbackIpAndLocalhost), "{bad}");
         }

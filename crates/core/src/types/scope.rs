@@ -12,7 +12,9 @@ pub struct Scopes(Arc<str>);
 
 /// Not a scope by RFC 6749 §3.3, or too many tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a scope is at most 100 tokens of printable ASCII without quote and backslash, with single spaces between (RFC 6749 section 3.3)")]
+#[error(
+    "a scope is at most 100 tokens of printable ASCII without quote and backslash, with single spaces between (RFC 6749 section 3.3)"
+)]
 pub struct InvalidScope;
 
 /// The most tokens a set may have.

@@ -50,7 +50,11 @@ impl From<String> for Secret {
 /// A SHA-256 digest; compared in constant time only.
 #[derive(Clone, Encode, Decode)]
 #[cbor(transparent)]
-pub struct Digest(#[n(0)] #[cbor(with = "minicbor::bytes")] [u8; 32]);
+pub struct Digest(
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    [u8; 32],
+);
 
 impl Digest {
     /// The digest of the parts, one after the other.

@@ -21,6 +21,7 @@ const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Implicit {
     access_token: Option<Duration>,
     scopes: Option<Arc<dyn ScopePolicy>>,
+    unique_tokens: bool,
 }
 
 impl Implicit {
@@ -33,6 +34,13 @@ impl Implicit {
     #[must_use]
     pub fn access_token_lifetime(mut self, lifetime: Duration) -> Self {
         self.access_token = Some(lifetime.min(A_DAY));
+        self
+    }
+
+    /// Equal requests get the token that is still alive.
+    #[must_use]
+    pub fn unique_tokens(mut self) -> Self {
+        self.unique_tokens = true;
         self
     }
 
@@ -54,12 +62,19 @@ impl GrantType for Implicit {
         Front::Token
     }
 
+    fn unique_tokens(&self) -> bool {
+        self.unique_tokens
+    }
+
     fn scopes(&self) -> Option<&dyn ScopePolicy> {
         self.scopes.as_deref()
     }
 
     fn lifetimes(&self) -> LifetimeOverrides {
-        LifetimeOverrides { access_token: self.access_token.map(Lifetime::For), ..LifetimeOverrides::default() }
+        LifetimeOverrides {
+            access_token: self.access_token.map(Lifetime::For),
+            ..LifetimeOverrides::default()
+        }
     }
 
     async fn decide(

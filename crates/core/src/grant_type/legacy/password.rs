@@ -24,7 +24,12 @@ pub trait PasswordVerifier: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Anything that keeps it from telling; the client gets 503.
-    async fn verify(&self, ctx: &Ctx<'_>, username: &str, password: &Secret) -> Result<Option<Approval>, BoxError>;
+    async fn verify(
+        &self,
+        ctx: &Ctx<'_>,
+        username: &str,
+        password: &Secret,
+    ) -> Result<Option<Approval>, BoxError>;
 }
 
 /// The resource owner password grant.
@@ -33,18 +38,31 @@ pub struct Password {
     verifier: Arc<dyn PasswordVerifier>,
     lifetimes: LifetimeOverrides,
     scopes: Option<Arc<dyn ScopePolicy>>,
+    unique_tokens: bool,
 }
 
 impl Password {
     /// The grant with the provider's lifetimes and scopes.
     pub fn new(verifier: impl PasswordVerifier) -> Self {
-        Self { verifier: Arc::new(verifier), lifetimes: LifetimeOverrides::default(), scopes: None }
+        Self {
+            verifier: Arc::new(verifier),
+            lifetimes: LifetimeOverrides::default(),
+            scopes: None,
+            unique_tokens: false,
+        }
     }
 
     /// How long its access tokens live.
     #[must_use]
     pub fn access_token_lifetime(mut self, lifetime: impl Into<Lifetime>) -> Self {
         self.lifetimes.access_token = Some(lifetime.into());
+        self
+    }
+
+    /// Equal requests get the token that is still alive.
+    #[must_use]
+    pub fn unique_tokens(mut self) -> Self {
+        self.unique_tokens = true;
         self
     }
 
@@ -60,6 +78,10 @@ impl Password {
 impl GrantType for Password {
     fn grant_type(&self) -> GrantTypeName {
         GrantTypeName::PASSWORD
+    }
+
+    fn unique_tokens(&self) -> bool {
+        self.unique_tokens
     }
 
     fn scopes(&self) -> Option<&dyn ScopePolicy> {
@@ -92,10 +114,13 @@ impl GrantType for Password {
         let Some(approval) = approval else {
             attempts.failed("password", username, ctx.peer(), ctx.now());
             event::attempt_failed("password", username, ctx.peer(), "password_wrong");
-            return Err(Error::invalid_grant("The user name or the password is wrong.").because("password_wrong"));
+            return Err(
+                Error::invalid_grant("The user name or the password is wrong.").because("password_wrong")
+            );
         };
         attempts.succeeded("password", username, ctx.peer());
-        let scopes = approval.scopes.clone().map_or(scopes.clone(), |allowed| scopes.only(|s| allowed.contains(s)));
+        let scopes =
+            approval.scopes.clone().map_or(scopes.clone(), |allowed| scopes.only(|s| allowed.contains(s)));
         Ok(Issuance::new_grant(NewGrant::approved(approval).scopes(scopes).refreshable()))
     }
 }

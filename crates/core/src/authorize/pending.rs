@@ -1,0 +1,232 @@
+//! An authorization request that waits for the user, bound to the browser that brought it.
+//!
+//! The record has what was validated and the digest of the browser's cookie; the URL carries the record's id only. A
+//! decision is a POST with the cookie and a form token derived from it. Whoever removes the record issues the code, so
+//! two clicks give one code.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{HeaderMap, HeaderValue, header};
+use minicbor::{Decode, Encode};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::{AuthorizationRequest, Verified};
+use crate::ctx::Ctx;
+use crate::error::Error;
+use crate::store::{Body, Key, Kind, Record, Removed, Stage, load};
+use crate::token::issue::fresh_id;
+use crate::token::swap;
+use crate::types::{ClientId, CodeChallenge, Digest, GrantTypeName, ResponseModeName, ResponseType, Scopes};
+
+/// The parameter of the URL that names a waiting request.
+pub(crate) const CONTINUE: &str = "continue";
+/// The field of a form that proves that the page came from here.
+pub(crate) const FORM_TOKEN: &str = "form_token";
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Pending {
+    #[n(0)]
+    redirect_uri: String,
+    #[n(1)]
+    redirect_uri_asked: bool,
+    #[n(2)]
+    response_mode: String,
+    #[n(3)]
+    state: Option<String>,
+    #[n(4)]
+    response_type: String,
+    #[n(5)]
+    grant_type: String,
+    #[n(6)]
+    scopes: String,
+    #[n(7)]
+    challenge: Option<CodeChallenge>,
+    #[n(8)]
+    browser: Digest,
+    #[n(9)]
+    client: String,
+}
+
+impl Body for Pending {
+    const VERSION: u8 = 1;
+    fn write(&self, out: &mut Vec<u8>) {
+        // Writing into a Vec cannot fail.
+        let _ = minicbor::encode(self, out);
+    }
+    fn read(_version: u8, fields: &[u8], _record: &Record) -> Option<Self> {
+        minicbor::decode(fields).ok()
+    }
+}
+
+/// The secret in the browser's cookie.
+pub(crate) struct Browser {
+    secret: Zeroizing<String>,
+    /// Whether the browser sent it, so that it need not be set again.
+    known: bool,
+}
+
+impl Browser {
+    /// The browser's secret, or a new one.
+    pub(crate) fn of(ctx: &Ctx<'_>, headers: &HeaderMap) -> Result<Self, Error> {
+        if let Some(secret) = cookies(ctx, headers).next() {
+            return Ok(Self { secret, known: true });
+        }
+        let mut bytes = Zeroizing::new([0; 32]);
+        ctx.random(bytes.as_mut_slice())?;
+        Ok(Self { secret: Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())), known: false })
+    }
+
+    fn digest(&self) -> Digest {
+        Digest::of(&[b"browser", self.secret.as_bytes()])
+    }
+
+    /// What a form of a page for this request must send.
+    pub(crate) fn form_token(&self, id: [u8; 16]) -> String {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()) else {
+            // HMAC takes a key of any length (RFC 2104 §2).
+            return String::new();
+        };
+        mac.update(b"form");
+        mac.update(&id);
+        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    }
+
+    /// Whether a form has the right token.
+    pub(crate) fn accepts(&self, id: [u8; 16], form_token: &str) -> bool {
+        self.form_token(id).as_bytes().ct_eq(form_token.as_bytes()).into()
+    }
+
+    /// `Set-Cookie`, where the browser does not have it yet.
+    pub(crate) fn set_cookie(&self, ctx: &Ctx<'_>) -> Option<HeaderValue> {
+        if self.known {
+            return None;
+        }
+        let issuer = &ctx.parts.issuer;
+        let secure = if issuer.secure { "; Secure" } else { "" };
+        let text = format!("{}={}; Path=/; HttpOnly; SameSite=Lax{secure}", issuer.cookie, *self.secret);
+        let mut value = HeaderValue::from_str(&text).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+/// The well-formed values of our cookie.
+fn cookies<'a>(ctx: &Ctx<'a>, headers: &'a HeaderMap) -> impl Iterator<Item = Zeroizing<String>> + 'a {
+    let name = ctx.parts.issuer.cookie;
+    let well_formed = |secret: &str| secret.len() == 43 && URL_SAFE_NO_PAD.decode(secret).is_ok();
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(';'))
+        .filter_map(move |pair| pair.trim().split_once('=').filter(|(own, _)| *own == name))
+        .filter(move |(_, secret)| well_formed(secret))
+        .map(|(_, secret)| Zeroizing::new(secret.to_owned()))
+}
+
+/// A new id for a request that may have to wait.
+pub(crate) fn new_id(ctx: &Ctx<'_>) -> Result<[u8; 16], Error> {
+    let mut random = [0; 10];
+    ctx.random(&mut random)?;
+    Ok(fresh_id(ctx.now(), &random))
+}
+
+/// Where the user comes back to.
+pub(crate) fn resume_url(ctx: &Ctx<'_>, id: [u8; 16]) -> String {
+    let parts = ctx.parts;
+    format!("{}{}?{CONTINUE}={}", parts.issuer.path, parts.paths.authorize, URL_SAFE_NO_PAD.encode(id))
+}
+
+/// The id in a URL.
+pub(crate) fn id_of(text: &str) -> Option<[u8; 16]> {
+    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+/// Keeps a request until the user has decided.
+pub(crate) async fn keep(
+    ctx: &Ctx<'_>,
+    id: [u8; 16],
+    browser: &Browser,
+    request: &AuthorizationRequest,
+) -> Result<(), Error> {
+    let verified = &request.verified;
+    let pending = Pending {
+        redirect_uri: verified.redirect_uri.to_string(),
+        redirect_uri_asked: verified.redirect_uri_asked,
+        response_mode: verified.response_mode.to_string(),
+        state: verified.state.clone(),
+        response_type: request.response_type.to_string(),
+        grant_type: request.grant_type.to_string(),
+        scopes: request.scopes.to_string(),
+        challenge: request.challenge.clone(),
+        browser: browser.digest(),
+        client: verified.client.client_id.to_string(),
+    };
+    let record = Record {
+        key: Key::new(Kind::REQUEST, id),
+        stage: Stage::Pending,
+        expires_at: ctx.now().after(ctx.parts.lifetimes.request),
+        client: Some(verified.client.client_id.shared()),
+        subject: None,
+        body: pending.to_body(),
+    };
+    swap::create(ctx, &record).await
+}
+
+/// The page where there is nothing left to decide.
+fn gone() -> Error {
+    Error::invalid_request(
+        "This sign-in has expired or is already done. Go back to the application and start again.",
+    )
+    .because("request_gone")
+}
+
+/// The waiting request, for the browser that brought it.
+pub(crate) async fn resume(
+    ctx: &Ctx<'_>,
+    id: [u8; 16],
+    headers: &HeaderMap,
+) -> Result<(AuthorizationRequest, Browser), Error> {
+    let loaded = load::<Pending>(ctx.store(), &Key::new(Kind::REQUEST, id), ctx.now()).await?;
+    let pending = loaded.ok_or_else(gone)?.value;
+    let browser = cookies(ctx, headers)
+        .map(|secret| Browser { secret, known: true })
+        .find(|browser| browser.digest().matches(&pending.browser))
+        .ok_or_else(|| {
+            Error::invalid_request(
+                "This sign-in began in another browser, or cookies are blocked. Go back to the application and start again.",
+            )
+            .because("request_of_other_browser")
+        })?;
+    let client_id = ClientId::parse(&pending.client)?;
+    let client = ctx.client(&client_id).await?.ok_or_else(gone)?;
+    let request = AuthorizationRequest {
+        verified: Verified {
+            client,
+            redirect_uri: Arc::from(pending.redirect_uri),
+            redirect_uri_asked: pending.redirect_uri_asked,
+            response_mode: ResponseModeName::new(pending.response_mode),
+            state: pending.state,
+        },
+        response_type: ResponseType::new(pending.response_type),
+        grant_type: GrantTypeName::new(pending.grant_type),
+        scopes: Scopes::parse(&pending.scopes)?,
+        challenge: pending.challenge,
+    };
+    super::verify_again(ctx, &request).await?;
+    Ok((request, browser))
+}
+
+/// Ends the wait; only one of any number of decisions gets `Ok`.
+pub(crate) async fn finish(ctx: &Ctx<'_>, id: [u8; 16]) -> Result<(), Error> {
+    match ctx.store().remove(&Key::new(Kind::REQUEST, id), ctx.now()).await? {
+        Removed::Removed => Ok(()),
+        Removed::Absent => Err(gone()),
+    }
+}

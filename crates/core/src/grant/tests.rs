@@ -1,0 +1,1 @@
+//! The steps of a grant against a small model.

@@ -1,0 +1,156 @@
+//! The provider: its parts, and the one function that answers requests.
+//!
+//! [`Provider::builder`] is THE registration page: grant types, client authentications, stores, rules.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderName, Request, Response};
+
+use crate::builder::ProviderBuilder;
+use crate::client::ClientStore;
+use crate::client_auth::ClientAuthentication;
+use crate::clock::Clock;
+use crate::config::{Lifetimes, Limits, Paths};
+use crate::ctx::Ctx;
+use crate::endpoint;
+use crate::error::Error;
+use crate::grant::UniqueKey;
+use crate::grant_type::{GrantType, RefreshPolicy};
+use crate::limit::Attempts;
+use crate::policy::{Policy, ScopePolicy};
+use crate::random::Random;
+use crate::site::SiteAdapter;
+use crate::slow::SlowHash;
+use crate::standing::Standings;
+use crate::store::Store;
+use crate::token::format::Format;
+use crate::token::info::{self, TokenInfo};
+
+/// An authorization server as a function from requests to answers. Cheap to clone, to be shared by all threads.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    parts: Arc<Parts>,
+}
+
+/// Everything a provider is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) issuer: Issuer,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clients: Arc<dyn ClientStore>,
+    pub(crate) site: Arc<dyn SiteAdapter>,
+    pub(crate) grant_types: Vec<Arc<dyn GrantType>>,
+    pub(crate) client_authentications: Vec<Arc<dyn ClientAuthentication>>,
+    pub(crate) scopes: Arc<dyn ScopePolicy>,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) refresh: Option<RefreshPolicy>,
+    pub(crate) limits: Limits,
+    pub(crate) paths: Paths,
+    pub(crate) policy: Policy,
+    pub(crate) standings: Arc<Standings>,
+    pub(crate) attempts: Attempts,
+    pub(crate) slow: Arc<dyn SlowHash>,
+    pub(crate) format: Format,
+    pub(crate) unique_tokens: bool,
+    pub(crate) unique_key: Option<UniqueKey>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) site_headers: Option<Vec<HeaderName>>,
+    pub(crate) map_response: Option<MapResponse>,
+    /// The metadata document, computed when the provider is built.
+    pub(crate) metadata: Bytes,
+}
+
+/// The issuer identifier (RFC 8414 §2), taken apart.
+#[derive(Debug)]
+pub(crate) struct Issuer {
+    /// As configured, byte for byte.
+    pub(crate) text: String,
+    /// Its path without a trailing slash; empty for a bare host.
+    pub(crate) path: String,
+    /// Whether it is https.
+    pub(crate) secure: bool,
+    /// The name of the cookie that binds a waiting request to its browser.
+    pub(crate) cookie: &'static str,
+}
+
+/// The embedder's own change to every answer.
+#[derive(Clone)]
+pub(crate) struct MapResponse(pub(crate) Arc<dyn Fn(Response<Bytes>) -> Response<Bytes> + Send + Sync>);
+
+impl fmt::Debug for MapResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MapResponse")
+    }
+}
+
+impl Provider {
+    /// Begins a provider with this issuer identifier, for example `https://login.example.com`. It is what tokens,
+    /// metadata and answers say; the `Host` header of a request never is.
+    pub fn builder(issuer: impl Into<String>) -> ProviderBuilder {
+        ProviderBuilder::new(issuer.into())
+    }
+
+    pub(crate) fn of(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// Answers a request to one of the endpoints. It never fails and never panics; a path that is none of ours gets 404.
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let response = endpoint::handle(&self.parts, &request).await;
+        match &self.parts.map_response {
+            Some(map) => (map.0)(response),
+            None => response,
+        }
+    }
+
+    /// The facts about an access token, if it is alive: what a resource server in the same process needs. Disabled and
+    /// not-before are at most as old as the builder's `standing_copies_for`.
+    ///
+    /// # Errors
+    /// 503 where the store does not answer. A token that is unknown, expired or revoked is `None`.
+    pub async fn token_info(&self, access_token: &str) -> Result<Option<TokenInfo>, Error> {
+        info::access_token(&Ctx::new(&self.parts, None), access_token).await
+    }
+
+    /// Does something with the provider's time, randomness and rules outside of a request.
+    pub fn ctx(&self) -> Ctx<'_> {
+        Ctx::new(&self.parts, None)
+    }
+
+    /// The issuer identifier.
+    pub fn issuer(&self) -> &str {
+        &self.parts.issuer.text
+    }
+
+    /// The paths that [`Provider::handle`] answers, to mount it: the endpoints below the issuer's path, and the metadata
+    /// at the place that RFC 8414 §3 gives it.
+    pub fn paths(&self) -> Vec<String> {
+        let (parts, paths) = (&self.parts, &self.parts.paths);
+        let own = [&paths.authorize, &paths.token, &paths.revoke, &paths.introspect];
+        let own = own.into_iter().map(|path| format!("{}{path}", parts.issuer.path));
+        own.chain([endpoint::metadata_path(parts)]).collect()
+    }
+
+    /// The largest body that a web adapter needs to read, in bytes.
+    pub fn max_body(&self) -> usize {
+        self.parts.limits.body_bytes
+    }
+
+    /// Disabled and not-before of clients, users and consents.
+    pub fn standings(&self) -> &Arc<Standings> {
+        &self.parts.standings
+    }
+
+    /// The store of grants.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.parts.store
+    }
+
+    /// The clock in use.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.parts.clock
+    }
+}
