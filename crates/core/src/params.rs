@@ -80,6 +80,13 @@ impl Params {
         Self::parse(request.body(), limits)
     }
 
+    /// These and the others.
+    #[must_use]
+    pub(crate) fn and(mut self, others: Self) -> Self {
+        self.pairs.extend(others.pairs);
+        self
+    }
+
     /// The value; `None` where the parameter is absent or empty. Of a repeated one the first.
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.pairs.iter().find(|(own, _)| own == name)?;

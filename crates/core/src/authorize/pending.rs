@@ -19,7 +19,7 @@ use super::{AuthorizationRequest, Verified};
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::store::{Body, Key, Kind, Record, Removed, Stage, load};
-use crate::token::issue::fresh_id;
+use crate::token::fresh::fresh_id;
 use crate::token::swap;
 use crate::types::{ClientId, CodeChallenge, Digest, GrantTypeName, ResponseModeName, ResponseType, Scopes};
 

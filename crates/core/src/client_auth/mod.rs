@@ -169,7 +169,8 @@ async fn verify(
         });
     }
     // Only who knows the credentials learns that the client is switched off.
-    if client.disabled {
+    let standing = ctx.parts.standings.recent(id.as_str(), None, ctx.now()).await?;
+    if client.disabled || standing.disabled {
         return Err(refused("client_disabled"));
     }
     Ok(Authenticated { client })

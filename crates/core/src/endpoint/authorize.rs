@@ -53,16 +53,10 @@ async fn begin(ctx: &Ctx<'_>, http: &Request<Bytes>) -> Result<Response<Bytes>, 
         let form = if is_post { accepted_form(ctx, http, id, &browser)? } else { Params::default() };
         return ask(ctx, Visit { http, id, browser, query, form, resumed: true }, request).await;
     }
-    let params = if is_post {
-        if query.iter().next().is_some() {
-            return Err(Error::invalid_request(
-                "A POST to the authorization endpoint has its parameters in the body; a form of a page goes to the page's own address.",
-            ));
-        }
-        Params::of_form(http, &ctx.parts.limits)?
-    } else {
-        query.clone()
-    };
+    // > The authorization server MUST support the use of the HTTP "GET" method ... and MAY support the use of the "POST"
+    // > method as well (RFC 6749 §3.1). Here nothing in the body counts as consent.
+    let params =
+        if is_post { query.clone().and(Params::of_form(http, &ctx.parts.limits)?) } else { query.clone() };
     let verified = verify(ctx, &params).await?;
     match check(ctx, verified.clone(), &params) {
         Ok(request) => {

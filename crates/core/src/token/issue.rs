@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::credential::TokenKind;
 use super::format::Minted;
+use super::fresh::Fresh;
 use super::{pointer, swap, unique};
 use crate::client::Client;
 use crate::clock::Timestamp;
@@ -20,11 +21,9 @@ use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::event;
 use crate::grant::{
-    Bound, FirstRefresh, FirstTokens, Grant, GrantId, Mark, RedeemCode, RefreshAsk, RefreshRules, Refreshed,
-    Tokens,
+    Bound, FirstRefresh, FirstTokens, Grant, GrantId, RedeemCode, RefreshAsk, RefreshRules, Refreshed, Tokens,
 };
 use crate::grant_type::{Issuance, Kind, NewGrant, Redeem, RefreshRequest};
-use crate::random::RandomFailed;
 use crate::store::Stage;
 use crate::types::{CodeChallenge, GrantTypeName, Scopes};
 
@@ -67,52 +66,6 @@ impl TokenResponse {
             scope: (!scopes.is_empty()).then(|| scopes.clone()),
         }
     }
-}
-
-/// The random bytes of one request.
-pub(super) struct Fresh(Zeroizing<[u8; 10 + 32 + 16 + 32 + 32 + 8]>);
-
-impl Fresh {
-    fn draw(ctx: &Ctx<'_>) -> Result<Self, RandomFailed> {
-        let mut bytes = Zeroizing::new([0; 130]);
-        ctx.random(bytes.as_mut_slice())?;
-        Ok(Self(bytes))
-    }
-
-    fn part<const N: usize>(&self, from: usize) -> [u8; N] {
-        self.0.get(from..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
-    }
-
-    /// 48 bits of milliseconds and 80 random bits.
-    fn id(&self, now: Timestamp) -> GrantId {
-        fresh_id(now, &self.part(0))
-    }
-    /// The secret of a code or of an access token.
-    fn seed(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.part(10))
-    }
-    fn lineage(&self) -> [u8; 16] {
-        self.part(42)
-    }
-    fn turn(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.part(58))
-    }
-    pub(super) fn salt(&self) -> [u8; 32] {
-        self.part(90)
-    }
-    pub(super) fn mark(&self) -> Mark {
-        self.part(122)
-    }
-}
-
-/// A record id that sorts by time: 48 bits of milliseconds and 80 random bits.
-pub(crate) fn fresh_id(now: Timestamp, random: &[u8; 10]) -> [u8; 16] {
-    let [_, _, time @ ..] = now.as_millis().to_be_bytes();
-    let mut id = [0; 16];
-    for (to, from) in id.iter_mut().zip(time.iter().chain(random)) {
-        *to = *from;
-    }
-    id
 }
 
 /// Carries out what a grant type decided.

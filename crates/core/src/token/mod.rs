@@ -3,6 +3,7 @@
 pub mod bearer;
 pub(crate) mod credential;
 pub(crate) mod format;
+pub(crate) mod fresh;
 pub(crate) mod info;
 pub(crate) mod issue;
 pub(crate) mod pointer;

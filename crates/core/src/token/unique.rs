@@ -1,6 +1,7 @@
 //! Unique tokens: create the grant that equal requests share, or give the tokens of the one that is there.
 
-use super::issue::{Ends, Fresh};
+use super::fresh::Fresh;
+use super::issue::Ends;
 use super::swap;
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;

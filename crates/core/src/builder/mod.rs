@@ -1,29 +1,30 @@
 //! Builds a provider and refuses what could not work or would not be safe.
 
+mod checks;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, Response};
-use url::Url;
 
 use crate::client::ClientStore;
 use crate::client_auth::{ClientAuthentication, ClientSecretBasic, ClientSecretPost, PublicClient};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Lifetime, Lifetimes, Limits, Paths};
+use crate::config::{Lifetimes, Limits, Paths};
 use crate::endpoint;
 use crate::grant::UniqueKey;
 use crate::grant_type::{Front, GrantType};
 use crate::limit::Attempts;
 use crate::policy::{Policy, ScopePolicy, ScopeSet};
-use crate::provider::{Issuer, MapResponse, Parts, Provider};
+use crate::provider::{MapResponse, Parts, Provider};
 use crate::random::{Random, SystemRandom};
 use crate::site::SiteAdapter;
 use crate::slow::{NoSlowHash, SlowHash};
 use crate::standing::Standings;
 use crate::store::Store;
 use crate::token::format::{Format, TokenGenerator};
-use crate::types::{GrantTypeName, Secret, is_loopback};
+use crate::types::Secret;
 
 /// Why a provider cannot be built, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -242,12 +243,12 @@ impl ProviderBuilder {
     /// # Errors
     /// [`BuildError`] with what is missing, contradicts, or would not be safe, and what to do.
     pub fn build(self) -> Result<Provider, BuildError> {
-        let issuer = issuer(&self.issuer, self.insecure_issuer)?;
+        let issuer = checks::issuer(&self.issuer, self.insecure_issuer)?;
         let Some(store) = self.store else { return refuse("it has no store; call .store(..)") };
         let Some(clients) = self.clients else { return refuse("it has no clients; call .clients(..)") };
-        check_grant_types(&self.grant_types)?;
-        check_methods(&self.client_authentications)?;
-        check_paths(&self.paths)?;
+        checks::grant_types(&self.grant_types)?;
+        checks::methods(&self.client_authentications)?;
+        checks::paths(&self.paths)?;
         let standing_store = self.standing_store.unwrap_or_else(|| Arc::clone(&store));
         if !standing_store.promises().keeps {
             return refuse(
@@ -272,7 +273,7 @@ impl ProviderBuilder {
             None => None,
         };
         let refresh = self.grant_types.iter().find_map(|kind| kind.refresh());
-        warn(&self.grant_types, &self.lifetimes, &issuer);
+        checks::warn(&self.grant_types, &self.lifetimes, &issuer);
         let mut parts = Parts {
             issuer,
             standings: Arc::new(Standings::new(standing_store, self.standing_copies_for)),
@@ -300,112 +301,6 @@ impl ProviderBuilder {
         };
         parts.metadata = endpoint::metadata_document(&parts);
         Ok(Provider::of(parts))
-    }
-}
-
-/// > The issuer identifier ... is a URL that uses the "https" scheme and has no query or fragment components
-/// > (RFC 8414 §2)
-fn issuer(text: &str, insecure: bool) -> Result<Issuer, BuildError> {
-    let Ok(url) = Url::parse(text) else {
-        return refuse(format!(
-            "the issuer `{text}` is not a URL; write for example https://login.example.com"
-        ));
-    };
-    if url.query().is_some()
-        || url.fragment().is_some()
-        || !url.username().is_empty()
-        || url.password().is_some()
-    {
-        return refuse(
-            "the issuer has a query, a fragment or user information; write scheme, host and path only",
-        );
-    }
-    let secure = url.scheme() == "https";
-    let http_allowed = url.scheme() == "http" && (insecure || is_loopback(&url));
-    if !secure && !http_allowed {
-        return refuse(
-            "the issuer is not https; plain http is allowed on this machine (http://localhost) or with .insecure_issuer()",
-        );
-    }
-    // What stands there is what clients compare, so it must be what browsers and clients read.
-    let canonical = url.as_str();
-    if canonical != text && canonical.strip_suffix('/') != Some(text) {
-        return refuse(format!(
-            "the issuer is written unusually; write `{}`",
-            canonical.trim_end_matches('/')
-        ));
-    }
-    let path = url.path().trim_end_matches('/').to_owned();
-    let cookie = if secure { "__Host-grantor-browser" } else { "grantor-browser" };
-    Ok(Issuer { text: text.to_owned(), path, secure, cookie })
-}
-
-fn check_grant_types(kinds: &[Arc<dyn GrantType>]) -> Result<(), BuildError> {
-    if kinds.is_empty() {
-        return refuse("it has no grant type; call .grant(..)");
-    }
-    for (at, kind) in kinds.iter().enumerate() {
-        for other in kinds.iter().skip(at + 1) {
-            if kind.grant_type() == other.grant_type() {
-                return refuse(format!("the grant type {} is registered twice", kind.grant_type()));
-            }
-            if kind.front() != Front::None && kind.front() == other.front() {
-                return refuse(format!(
-                    "the grant types {} and {} answer the same response_type",
-                    kind.grant_type(),
-                    other.grant_type()
-                ));
-            }
-            if kind.refresh().is_some() && other.refresh().is_some() {
-                return refuse("two grant types bring refresh tokens");
-            }
-        }
-    }
-    Ok(())
-}
-
-fn check_methods(methods: &[Arc<dyn ClientAuthentication>]) -> Result<(), BuildError> {
-    for (at, method) in methods.iter().enumerate() {
-        if methods.iter().skip(at + 1).any(|other| other.method() == method.method()) {
-            return refuse(format!("the client authentication {} is registered twice", method.method()));
-        }
-    }
-    Ok(())
-}
-
-fn check_paths(paths: &Paths) -> Result<(), BuildError> {
-    let all = [&paths.authorize, &paths.token, &paths.revoke, &paths.introspect];
-    for (at, path) in all.iter().enumerate() {
-        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.' | b'~');
-        if !path.starts_with('/') || path.len() < 2 || !path.bytes().all(legal) {
-            return refuse(format!(
-                "the path `{path}` must begin with `/` and have letters, digits, - _ . ~ only"
-            ));
-        }
-        if all.iter().skip(at + 1).any(|other| other == path) {
-            return refuse(format!("two endpoints have the path {path}"));
-        }
-    }
-    Ok(())
-}
-
-/// What works, but should be known.
-fn warn(kinds: &[Arc<dyn GrantType>], lifetimes: &Lifetimes, issuer: &Issuer) {
-    for kind in kinds {
-        let name = kind.grant_type();
-        if name == GrantTypeName::IMPLICIT || name == GrantTypeName::PASSWORD {
-            tracing::warn!(target: "grantor", reason = "legacy_grant", grant_type = %name, "RFC 9700 forbids this grant type to new deployments");
-        }
-        let own = kind.lifetimes();
-        if own.access_token.unwrap_or(lifetimes.access_token) == Lifetime::Never {
-            tracing::warn!(target: "grantor", reason = "tokens_never_expire", grant_type = %name, "its access tokens never expire");
-        }
-    }
-    if lifetimes.refresh_token == Lifetime::Never {
-        tracing::warn!(target: "grantor", reason = "tokens_never_expire", "refresh tokens never expire");
-    }
-    if !issuer.secure && !issuer.text.contains("localhost") && !issuer.text.contains("127.0.0.1") {
-        tracing::warn!(target: "grantor", reason = "insecure_issuer", "the issuer is not https");
     }
 }
 
