@@ -1,0 +1,153 @@
+//! The measure: a bare axum handler that parses the same forms, checks the secret, hashes tokens and keeps them in a map.
+//! No limits, headers, logs, rules; nothing ever expires.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::workload::{CLIENT, REDIRECT, SECRET};
+
+const SHARDS: usize = 16;
+
+/// What is kept under the digest of a code or token.
+#[derive(Clone)]
+struct Entry {
+    scope: String,
+    challenge: Option<String>,
+}
+
+struct Shared {
+    secret: [u8; 32],
+    shards: [Mutex<HashMap<[u8; 32], Entry>>; SHARDS],
+}
+
+impl Shared {
+    fn shard(&self, digest: &[u8; 32]) -> &Mutex<HashMap<[u8; 32], Entry>> {
+        let [first, ..] = digest;
+        self.shards.get(usize::from(*first) % SHARDS).expect("a shard")
+    }
+
+    fn issue(&self, entry: Entry) -> String {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).expect("random bytes");
+        let token = URL_SAFE_NO_PAD.encode(bytes);
+        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        self.shard(&digest).lock().insert(digest, entry);
+        token
+    }
+
+    fn take(&self, token: &str) -> Option<Entry> {
+        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        self.shard(&digest).lock().remove(&digest)
+    }
+
+    fn find(&self, token: &str) -> Option<Entry> {
+        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        self.shard(&digest).lock().get(&digest).cloned()
+    }
+
+    fn authenticated(&self, form: &HashMap<String, String>) -> bool {
+        let secret = form.get("client_secret").map(String::as_str).unwrap_or_default();
+        let digest: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
+        form.get("client_id").is_some_and(|id| id == CLIENT) && bool::from(digest.ct_eq(&self.secret))
+    }
+}
+
+pub(crate) fn app() -> Router {
+    let shared = Shared {
+        secret: Sha256::digest(SECRET.as_bytes()).into(),
+        shards: std::array::from_fn(|_| Mutex::new(HashMap::new())),
+    };
+    Router::new()
+        .route("/token", post(token))
+        .route("/introspect", post(introspect))
+        .route("/authorize", get(authorize))
+        .with_state(Arc::new(shared))
+}
+
+fn fields(text: &[u8]) -> HashMap<String, String> {
+    form_urlencoded::parse(text).into_owned().collect()
+}
+
+fn json(value: &serde_json::Value) -> Response {
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, value.to_string()).into_response()
+}
+
+async fn token(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let form = fields(&body);
+    if !shared.authenticated(&form) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let get = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
+    match get("grant_type") {
+        "client_credentials" => {
+            let access = shared.issue(Entry { scope: get("scope").to_owned(), challenge: None });
+            json(&serde_json::json!({
+                "access_token": access, "token_type": "Bearer", "expires_in": 600, "scope": get("scope")
+            }))
+        }
+        "authorization_code" => {
+            let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(get("code_verifier").as_bytes()));
+            match shared.take(get("code")) {
+                Some(entry) if entry.challenge.as_deref() == Some(&*challenge) && get("redirect_uri") == REDIRECT => {
+                    both(&shared, &entry.scope)
+                }
+                _ => StatusCode::BAD_REQUEST.into_response(),
+            }
+        }
+        "refresh_token" => match shared.take(get("refresh_token")) {
+            Some(entry) => both(&shared, &entry.scope),
+            None => StatusCode::BAD_REQUEST.into_response(),
+        },
+        _ => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+fn both(shared: &Shared, scope: &str) -> Response {
+    let entry = Entry { scope: scope.to_owned(), challenge: None };
+    let (access, refresh) = (shared.issue(entry.clone()), shared.issue(entry));
+    json(&serde_json::json!({
+        "access_token": access, "token_type": "Bearer", "expires_in": 600, "refresh_token": refresh, "scope": scope
+    }))
+}
+
+async fn introspect(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let form = fields(&body);
+    if !shared.authenticated(&form) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    match form.get("token").and_then(|token| shared.find(token)) {
+        Some(entry) => json(&serde_json::json!({
+            "active": true, "client_id": CLIENT, "scope": entry.scope, "token_type": "Bearer", "exp": 2_000_000_000
+        })),
+        None => json(&serde_json::json!({ "active": false })),
+    }
+}
+
+async fn authorize(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Response {
+    let form = fields(query.unwrap_or_default().as_bytes());
+    let get = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
+    if get("client_id") != CLIENT || get("redirect_uri") != REDIRECT {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    let entry = Entry { scope: get("scope").to_owned(), challenge: form.get("code_challenge").cloned() };
+    let code = shared.issue(entry);
+    let state = get("state");
+    (StatusCode::SEE_OTHER, [(LOCATION, format!("{REDIRECT}?code={code}&state={state}"))]).into_response()
+}

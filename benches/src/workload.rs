@@ -1,0 +1,105 @@
+//! The four workloads, as requests and what is taken from their answers.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use crate::client::Connection;
+
+pub(crate) const CLIENT: &str = "bench";
+pub(crate) const SECRET: &str = "a-secret-of-the-benchmark-0123456789abcdef";
+pub(crate) const REDIRECT: &str = "http://localhost/callback";
+/// The verifier of every code flow; PKCE costs the same whatever it is.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Workload {
+    ClientCredentials,
+    Introspect,
+    CodeFlow,
+    Refresh,
+}
+
+impl Workload {
+    pub(crate) const ALL: [Self; 4] = [Self::ClientCredentials, Self::Introspect, Self::CodeFlow, Self::Refresh];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+            Self::Introspect => "introspect",
+            Self::CodeFlow => "code_flow",
+            Self::Refresh => "refresh",
+        }
+    }
+
+    /// The ratio to the bare handler that is aimed at, on memory.
+    pub(crate) const fn aim(self) -> f64 {
+        match self {
+            Self::ClientCredentials | Self::Introspect => 1.25,
+            Self::CodeFlow | Self::Refresh => 1.4,
+        }
+    }
+
+    /// What a connection needs before it is measured.
+    pub(crate) async fn prepare(self, connection: &mut Connection) -> String {
+        match self {
+            Self::ClientCredentials | Self::CodeFlow => String::new(),
+            Self::Introspect => field(&client_credentials(connection).await, "access_token"),
+            Self::Refresh => code_flow(connection).await,
+        }
+    }
+
+    /// One operation; gives what the next one needs.
+    pub(crate) async fn once(self, connection: &mut Connection, state: &str) -> String {
+        match self {
+            Self::ClientCredentials => {
+                client_credentials(connection).await;
+                String::new()
+            }
+            Self::Introspect => {
+                let form = format!("token={state}&client_id={CLIENT}&client_secret={SECRET}");
+                let body = connection.post("/introspect", &form).await;
+                assert!(body.contains("\"active\":true"), "{body}");
+                state.to_owned()
+            }
+            Self::CodeFlow => {
+                code_flow(connection).await;
+                String::new()
+            }
+            Self::Refresh => {
+                let form = format!(
+                    "grant_type=refresh_token&refresh_token={state}&client_id={CLIENT}&client_secret={SECRET}"
+                );
+                field(&connection.post("/token", &form).await, "refresh_token")
+            }
+        }
+    }
+}
+
+async fn client_credentials(connection: &mut Connection) -> String {
+    let form = format!("grant_type=client_credentials&client_id={CLIENT}&client_secret={SECRET}&scope=read");
+    connection.post("/token", &form).await
+}
+
+/// GET authorize, approved at once, and the redemption of the code; gives the refresh token.
+async fn code_flow(connection: &mut Connection) -> String {
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER.as_bytes()));
+    let location = connection
+        .get_location(&format!(
+            "/authorize?response_type=code&client_id={CLIENT}&redirect_uri=http%3A%2F%2Flocalhost%2Fcallback&scope=read\
+             &state=xyz&code_challenge={challenge}&code_challenge_method=S256"
+        ))
+        .await;
+    let code = location.split(['?', '&']).find_map(|part| part.strip_prefix("code=")).expect("a code");
+    let form = format!(
+        "grant_type=authorization_code&code={code}&redirect_uri=http%3A%2F%2Flocalhost%2Fcallback\
+         &code_verifier={VERIFIER}&client_id={CLIENT}&client_secret={SECRET}"
+    );
+    field(&connection.post("/token", &form).await, "refresh_token")
+}
+
+fn field(body: &str, name: &str) -> String {
+    let marked = format!("\"{name}\":\"");
+    let (_, rest) = body.split_once(&marked).unwrap_or_else(|| panic!("no {name} in {body}"));
+    rest.split('"').next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,64 @@
+//! Programs about scopes and about how tokens look.
+
+use std::fmt::Write as _;
+
+use grantor::legacy::{Implicit, Password};
+use grantor::{
+    BoxError, Client, ClientCredentials, Error, GrantTypeName, RandomBytes, ScopePolicy, Scopes, Secret, TokenGenerator,
+};
+
+use crate::accounts::Users;
+use crate::grants::{code, profile, profile_with_default, refresh, secs};
+use crate::{Args, Program};
+
+/// The programs of this file.
+pub fn program(args: &Args) -> Result<Program, BoxError> {
+    let base = args.provider()?;
+    Program::of(match args.program.as_str() {
+        "scopes" => base
+            .scopes(profile()?)
+            .grant(code(3600).scopes(profile_with_default()?))
+            .grant(Implicit::new().scopes(profile_with_default()?))
+            .grant(ClientCredentials::new()),
+        "scope_class" => base.grant(ClientCredentials::new().scopes(StatusAndRepos)),
+        "unique_tokens" => base
+            .unique_tokens()
+            .key(Secret::from("the key of an example, not of a server that anybody uses"))
+            .grant(code(3600))
+            .grant(Password::new(Users).access_token_lifetime(secs(600)).scopes(profile_with_default()?))
+            .grant(refresh(2_592_000)),
+        "random_tokens" => {
+            base.token_generator(RandomBytes { bytes: 36 }).grant(code(3600)).grant(ClientCredentials::new())
+        }
+        _ => base.token_generator(Seed).grant(code(3600)).grant(refresh(2_592_000)).grant(ClientCredentials::new()),
+    })
+}
+
+/// `status`, and everything that starts with `repo:`.
+#[derive(Debug)]
+struct StatusAndRepos;
+
+impl ScopePolicy for StatusAndRepos {
+    fn scopes(&self, asked: Option<&Scopes>, _client: &Client, _kind: &GrantTypeName) -> Result<Scopes, Error> {
+        let asked = asked.cloned().unwrap_or_default();
+        match asked.iter().find(|scope| *scope != "status" && !scope.starts_with("repo:")) {
+            None => Ok(asked),
+            Some(scope) => Err(Error::invalid_scope(format!("{scope} is neither status nor repo:NAME."))),
+        }
+    }
+}
+
+/// `seed-` and 32 hexadecimal digits.
+#[derive(Debug)]
+struct Seed;
+
+impl TokenGenerator for Seed {
+    fn generate(&self, seed: &[u8; 32]) -> String {
+        let mut text = "seed-".to_owned();
+        for byte in seed.iter().take(16) {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
+    }
+}
