@@ -59,7 +59,7 @@ impl File {
         self.has_extension("rs") && !self.is_test() && !part("benches") && !part("fuzz") && !part("examples")
     }
 
-    fn is_test(&self) -> bool {
+    pub(crate) fn is_test(&self) -> bool {
         let parts: Vec<&str> = self.path.split('/').collect();
         parts.contains(&"tests")
             || matches!(self.name(), "tests.rs" | "test.rs")

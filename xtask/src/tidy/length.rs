@@ -1,13 +1,13 @@
-//! A production file has at most 400 lines above its tests, an example at most 100.
+//! A production file has at most 400 lines above its tests, an example of one file at most 100.
 
 use crate::tree::{File, Finding, Tree};
 
 fn limit(file: &File) -> Option<usize> {
-    let in_tests = file.path.contains("/tests/");
-    if file.path.starts_with("examples/") && file.has_extension("rs") && !in_tests {
+    if file.folder() == "examples" && file.has_extension("rs") {
         return Some(100);
     }
-    file.is_production().then_some(400)
+    let larger_example = file.path.starts_with("examples/") && file.has_extension("rs") && !file.is_test();
+    (file.is_production() || larger_example).then_some(400)
 }
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
@@ -37,7 +37,10 @@ mod tests {
     #[test]
     fn an_example_is_short() {
         let text = "//! x\n".repeat(101);
-        assert_eq!(check(&Tree::of(&[("examples/examples/code.rs", &text)])).len(), 1);
-        assert!(check(&Tree::of(&[("examples/tests/run.rs", &text)])).is_empty());
+        assert_eq!(check(&Tree::of(&[("examples/code.rs", &text)])).len(), 1);
+        assert!(
+            check(&Tree::of(&[("examples/tests/run.rs", &text), ("examples/host/main.rs", &text)]))
+                .is_empty()
+        );
     }
 }
