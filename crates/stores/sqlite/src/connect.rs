@@ -133,7 +133,7 @@ pub(crate) fn patiently<T>(
     timeout: Duration,
     mut attempt: impl FnMut() -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    let started = Instant::now();
+    let started = Instant::now(); // how long to wait for a lock: no record depends on it
     loop {
         match attempt() {
             Err(error)
