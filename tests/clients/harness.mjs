@@ -27,6 +27,17 @@ export async function refused(code, promise) {
   });
 }
 
+/** Demands that client authentication fails: 401 with the challenge that both libraries read before the body. */
+export async function refusedClient(promise) {
+  await assert.rejects(promise, (error) => {
+    const response = error.response ?? error.cause?.response;
+    const challenges = [error.cause].flat().map((challenge) => challenge?.scheme);
+    assert.ok(error.error === 'invalid_client' || challenges.includes('basic'), `${error.name}: ${error.message}`);
+    assert.equal(error.status ?? response?.status, 401);
+    return true;
+  });
+}
+
 /** Runs the checks one after the other and leaves with the count. */
 export async function run(name, checks) {
   let passed = 0;
