@@ -94,7 +94,7 @@ pub struct Standings {
 const TRIES: usize = 10;
 
 impl Standings {
-    /// Standings in this store; [`Standings::recent`] may be up to `copy_for` old.
+    /// Standings in this store; a copy may be up to `copy_for` old.
     pub fn new(store: Arc<dyn Store>, copy_for: Duration) -> Self {
         Self { store, copies: Cache::new(20_000), copy_for }
     }
