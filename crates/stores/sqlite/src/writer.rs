@@ -152,7 +152,6 @@ impl Work {
                 }
             }
             Err(failure) => {
-                tracing::error!(writes = batch.len(), certain = failure.nothing_written, error = %failure, "a transaction failed");
                 for (_, answer) in batch.drain(..) {
                     reply(answer, Err(failure.clone()));
                 }
@@ -175,6 +174,7 @@ impl Work {
         match done {
             Ok(()) => self.revisions.committed(),
             Err(failure) => {
+                tracing::error!(certain = failure.nothing_written, error = %failure, "a transaction failed");
                 if !self.connection.is_autocommit()
                     && let Err(error) = self.connection.execute_batch("ROLLBACK")
                 {

@@ -6,7 +6,6 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
-#![expect(clippy::print_stdout, reason = "child processes report by their standard output")]
 
 mod child;
 mod files;
