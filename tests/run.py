@@ -225,6 +225,7 @@ def run_clients(options):
         "oauth2": [str(options.target / "debug" / "client-oauth2")],
         "authlib": [sys.executable, str(HERE / "clients" / "authlib_client.py")],
         "requests-oauthlib": [sys.executable, str(HERE / "clients" / "requests_oauthlib_client.py")],
+        "raw": [sys.executable, str(HERE / "raw" / "raw_requests.py")],
         "openid-client": ["node", str(scripts / "openid_client.mjs")],
         "oauth4webapi": ["node", str(scripts / "oauth4webapi.mjs")],
     }
