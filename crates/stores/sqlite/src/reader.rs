@@ -118,7 +118,7 @@ impl Work {
                     let _ = answer.send(self.load(key, now).map_err(|error| self.failed(error)));
                 }
                 Some(Message::List(page, answer)) => {
-                    let _ = answer.send(self.list(page).map_err(|error| self.failed(error)));
+                    let _ = answer.send(self.list(&page).map_err(|error| self.failed(error)));
                 }
                 Some(Message::Close) => {}
                 None => return,
@@ -142,31 +142,33 @@ impl Work {
             .optional()
     }
 
-    fn list(&self, page: Page) -> rusqlite::Result<Vec<Record>> {
-        let Page { filter, after, limit, now } = page;
-        let kind = filter.kind;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut sql = "SELECT stage, expires_at, client, subject, body, id FROM record
-                       WHERE kind = ?1 AND expires_at > ?2 AND id > ?3"
-            .to_owned();
-        // The empty blob sorts before every id.
-        let after = after.map(|id| id.to_vec()).unwrap_or_default();
-        let mut values: Vec<Value> =
-            vec![i64::from(kind.number()).into(), now.as_millis().into(), after.into(), limit.into()];
-        if let Some(client) = filter.client {
-            values.push(client.into());
-            let _ = write!(sql, " AND client = ?{}", values.len());
-        }
-        if let Some(subject) = filter.subject {
-            values.push(subject.into());
-            let _ = write!(sql, " AND subject = ?{}", values.len());
-        }
-        sql.push_str(" ORDER BY id LIMIT ?4");
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        statement
-            .query_map(params_from_iter(values), |row| record(Key::new(kind, row.get(5)?), row))?
+    fn list(&self, page: &Page) -> rusqlite::Result<Vec<Record>> {
+        let (sql, values) = list_query(page);
+        self.connection
+            .prepare_cached(&sql)?
+            .query_map(params_from_iter(values), |row| record(Key::new(page.filter.kind, row.get(5)?), row))?
             .collect()
     }
+}
+
+/// Every form of it goes along an index that has the ids in order, so a step costs what it returns.
+fn list_query(page: &Page) -> (String, Vec<Value>) {
+    let mut sql = "SELECT stage, expires_at, client, subject, body, id FROM record
+                   WHERE kind = ?1 AND expires_at > ?2 AND id > ?3"
+        .to_owned();
+    // The empty blob sorts before every id.
+    let after = page.after.map(|id| id.to_vec()).unwrap_or_default();
+    let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
+    let kind = i64::from(page.filter.kind.number());
+    let mut values: Vec<Value> = vec![kind.into(), page.now.as_millis().into(), after.into(), limit.into()];
+    for (column, value) in [("client", &page.filter.client), ("subject", &page.filter.subject)] {
+        if let Some(value) = value {
+            values.push(value.clone().into());
+            let _ = write!(sql, " AND {column} = ?{}", values.len());
+        }
+    }
+    sql.push_str(" ORDER BY id LIMIT ?4");
+    (sql, values)
 }
 
 fn record(key: Key, row: &Row<'_>) -> rusqlite::Result<Record> {
@@ -181,4 +183,35 @@ fn record(key: Key, row: &Row<'_>) -> rusqlite::Result<Record> {
         subject: text(3)?,
         body: Bytes::copy_from_slice(row.get_ref(4)?.as_blob()?),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use grantor_core::store::Kind;
+
+    #[test]
+    fn no_listing_sorts_or_reads_the_whole_table() {
+        let path = std::path::Path::new("test.db");
+        let mut connection = Connection::open_in_memory().unwrap();
+        let _ = crate::schema::migrate(&mut connection, path, crate::schema::STEPS).unwrap();
+        let all = Filter::kind(Kind::GRANT);
+        for (filter, index) in [
+            (all.clone(), "sqlite_autoindex_record_1 (kind=? AND id>?)"),
+            (all.clone().client("c"), "record_client (kind=? AND client=? AND id>?)"),
+            (all.clone().subject("s"), "record_subject (kind=? AND subject=? AND id>?)"),
+            (all.client("c").subject("s"), "record_subject (kind=? AND subject=? AND id>?)"),
+        ] {
+            let page = Page { filter, after: None, limit: 10, now: Timestamp::EPOCH };
+            let (sql, values) = list_query(&page);
+            let plan: Vec<String> = connection
+                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+                .unwrap()
+                .query_map(params_from_iter(values), |row| row.get(3))
+                .unwrap()
+                .map(Result::unwrap)
+                .collect();
+            assert_eq!(plan, [format!("SEARCH record USING INDEX {index}")], "{sql}");
+        }
+    }
 }

@@ -78,3 +78,28 @@ fn synced_answers(trace: &str) -> u64 {
     }
     answers
 }
+
+const WRITTEN: &str = r#"7 write(1<pipe:[1]>, "ask 0\n", 6) = 6
+8 pwrite64(4</d/synced.db-wal>, "x", 1, 0) = 1
+"#;
+
+#[test]
+fn a_sync_that_two_lines_tell_of_counts_at_the_second() {
+    let rest = r#"8 fdatasync(4</d/synced.db-wal> <unfinished ...>
+7 write(2<pipe:[2]>, "x", 1) = 1
+8 <... fdatasync resumed>) = 0
+7 write(1<pipe:[1]>, "answered 0\n", 11) = 11
+"#;
+    assert_eq!(synced_answers(&format!("{WRITTEN}{rest}")), 1);
+}
+
+#[test]
+#[should_panic(expected = "answered before the log was synced")]
+fn an_answer_during_the_sync_is_found() {
+    let rest = r#"8 fdatasync(4</d/synced.db-wal> <unfinished ...>
+7 write(1<pipe:[1]>, "answered 0\n", 11 <unfinished ...>
+8 <... fdatasync resumed>) = 0
+7 <... write resumed>) = 11
+"#;
+    let _ = synced_answers(&format!("{WRITTEN}{rest}"));
+}
