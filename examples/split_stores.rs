@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use grantor::axum::GrantorService;
 use grantor::memory::MemoryStore;
-use grantor::sqlite::SqliteStore;
+use grantor::sqlite::{Options, SqliteStore};
 use grantor::store::{SplitStore, Store};
 use grantor::{
     Approval, Ask, AuthorizationCode, BoxError, Client, Clock as _, Ctx, Decision, Provider, RefreshToken,
@@ -34,8 +34,8 @@ async fn main() -> Result<(), BoxError> {
     let port = std::env::args().nth(1).unwrap_or_else(|| "8081".to_owned());
     let folder = PathBuf::from(std::env::args().nth(2).unwrap_or_else(|| ".".to_owned()));
     let codes: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let grants: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.join("grants.db"))?);
-    let clients: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.join("clients.db"))?);
+    let grants: Arc<dyn Store> = Arc::new(SqliteStore::open(&Options::at(folder.join("grants.db")))?);
+    let clients: Arc<dyn Store> = Arc::new(SqliteStore::open(&Options::at(folder.join("clients.db")))?);
 
     let clients = StoredClients::new(clients, Duration::from_secs(1));
     let abc = Client::builder("abc").secret("xyz").redirect_uri("http://localhost/callback").build()?;

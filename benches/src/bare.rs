@@ -105,7 +105,9 @@ async fn token(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
         "authorization_code" => {
             let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(get("code_verifier").as_bytes()));
             match shared.take(get("code")) {
-                Some(entry) if entry.challenge.as_deref() == Some(&*challenge) && get("redirect_uri") == REDIRECT => {
+                Some(entry)
+                    if entry.challenge.as_deref() == Some(&*challenge) && get("redirect_uri") == REDIRECT =>
+                {
                     both(&shared, &entry.scope)
                 }
                 _ => StatusCode::BAD_REQUEST.into_response(),

@@ -3,11 +3,11 @@
 use axum::Router;
 use grantor::axum::GrantorService;
 use grantor::memory::MemoryStore;
-use grantor::sqlite::SqliteStore;
+use grantor::sqlite::{Options, SqliteStore};
 use grantor::store::Store;
 use grantor::{
-    Approval, Ask, AuthMethod, AuthorizationCode, BoxError, Client, ClientCredentials, Ctx, Decision, GrantTypeName,
-    Provider, RefreshToken, ScopeSet, Scopes, SiteAdapter, StaticClients,
+    Approval, Ask, AuthMethod, AuthorizationCode, BoxError, Client, ClientCredentials, Ctx, Decision,
+    GrantTypeName, Provider, RefreshToken, ScopeSet, Scopes, SiteAdapter, StaticClients,
 };
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(crate) fn app(store: &str, folder: Option<&str>, port: u16) -> Router {
         "memory" => Arc::new(MemoryStore::new()),
         "sqlite" => {
             let path = std::path::Path::new(folder.expect("a folder for the database")).join("bench.db");
-            Arc::new(SqliteStore::open(&path).expect("a database"))
+            Arc::new(SqliteStore::open(&Options::at(path)).expect("a database"))
         }
         other => panic!("no store {other}"),
     };

@@ -60,7 +60,8 @@ impl Server {
     fn cpu(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("/proc");
         let (_, rest) = stat.rsplit_once(')').expect("a stat line");
-        let ticks: f64 = rest.split_whitespace().skip(11).take(2).map(|n| n.parse::<f64>().expect("ticks")).sum();
+        let ticks: f64 =
+            rest.split_whitespace().skip(11).take(2).map(|n| n.parse::<f64>().expect("ticks")).sum();
         ticks * 1e7
     }
 }
@@ -126,7 +127,10 @@ pub(crate) fn run(options: &Options) {
         "store {}, {} rounds, {} operations each, {} connections; CPU of the server process per operation",
         options.store, options.rounds, options.requests, options.connections
     );
-    println!("{:<20} {:>10} {:>10} {:>7} {:>15} {:>6} {:>9}", "workload", "bare us", "grantor us", "ratio", "spread", "aim", "op/s");
+    println!(
+        "{:<20} {:>10} {:>10} {:>7} {:>15} {:>6} {:>9}",
+        "workload", "bare us", "grantor us", "ratio", "spread", "aim", "op/s"
+    );
     for workload in Workload::ALL {
         if options.only.as_deref().is_some_and(|only| only != workload.name()) {
             continue;
@@ -185,7 +189,12 @@ pub(crate) fn start(program: &[&str]) {
     let mut times = Vec::new();
     for _ in 0..15 {
         let since = Instant::now();
-        let mut child = Command::new(name).args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("to start it");
+        let mut child = Command::new(name)
+            .args(args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("to start it");
         let answered = loop {
             if since.elapsed() > Duration::from_secs(10) {
                 break false;
@@ -196,7 +205,10 @@ pub(crate) fn start(program: &[&str]) {
             };
             let request = b"GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
             let mut answer = String::new();
-            if stream.write_all(request).is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.contains(" 200 ") {
+            if stream.write_all(request).is_ok()
+                && stream.read_to_string(&mut answer).is_ok()
+                && answer.contains(" 200 ")
+            {
                 break true;
             }
         };
@@ -207,5 +219,9 @@ pub(crate) fn start(program: &[&str]) {
         assert!(answered, "no answer on port 18080");
     }
     let least = least(&times);
-    println!("first answer after {:.1} ms (median of {}), {least:.1} ms at best; aim 15 ms", median(&mut times), times.len());
+    println!(
+        "first answer after {:.1} ms (median of {}), {least:.1} ms at best; aim 15 ms",
+        median(&mut times),
+        times.len()
+    );
 }

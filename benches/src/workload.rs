@@ -21,7 +21,8 @@ pub(crate) enum Workload {
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 4] = [Self::ClientCredentials, Self::Introspect, Self::CodeFlow, Self::Refresh];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::ClientCredentials, Self::Introspect, Self::CodeFlow, Self::Refresh];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {

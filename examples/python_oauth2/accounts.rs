@@ -2,7 +2,8 @@
 
 use grantor::legacy::PasswordVerifier;
 use grantor::{
-    Approval, AuthMethod, BoxError, Client, ClientBuilder, Ctx, GrantTypeName, InvalidClient, ResponseType, Secret,
+    Approval, AuthMethod, BoxError, Client, ClientBuilder, Ctx, GrantTypeName, InvalidClient, ResponseType,
+    Secret,
 };
 
 use crate::grants::TICKET;
@@ -62,7 +63,12 @@ pub fn knows(name: &str, password: &Secret) -> bool {
 
 #[async_trait::async_trait]
 impl PasswordVerifier for Users {
-    async fn verify(&self, _ctx: &Ctx<'_>, name: &str, password: &Secret) -> Result<Option<Approval>, BoxError> {
+    async fn verify(
+        &self,
+        _ctx: &Ctx<'_>,
+        name: &str,
+        password: &Secret,
+    ) -> Result<Option<Approval>, BoxError> {
         Ok(knows(name, password).then(|| Approval::of(name).data(gold())))
     }
 }

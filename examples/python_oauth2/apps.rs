@@ -11,8 +11,9 @@ use axum::routing::get;
 use bytes::Bytes;
 use grantor::legacy::Implicit;
 use grantor::{
-    Approval, Ask, AuthMethod, BackChannel, BoxError, Client, ClientAuthentication, ClientCredentials, ClientId,
-    ClientSecretBasic, Ctx, Decision, Error, Paths, Provider, Secret, SiteAdapter, StaticClients, client_refused,
+    Approval, Ask, AuthMethod, BackChannel, BoxError, Client, ClientAuthentication, ClientCredentials,
+    ClientId, ClientSecretBasic, Ctx, Decision, Error, Paths, Provider, Secret, SiteAdapter, StaticClients,
+    client_refused,
 };
 
 use crate::accounts;
@@ -82,7 +83,9 @@ impl ClientAuthentication for ClientKey {
     }
 
     fn claimed(&self, request: &BackChannel<'_>) -> Result<Option<ClientId>, Error> {
-        client_key(request).map(|(id, _)| ClientId::parse(id).map_err(|_| client_refused("client_key_malformed"))).transpose()
+        client_key(request)
+            .map(|(id, _)| ClientId::parse(id).map_err(|_| client_refused("client_key_malformed")))
+            .transpose()
     }
 
     async fn verify(&self, _ctx: &Ctx<'_>, request: &BackChannel<'_>, client: &Client) -> Result<(), Error> {
@@ -101,14 +104,17 @@ struct OwnLogin;
 #[async_trait::async_trait]
 impl SiteAdapter for OwnLogin {
     async fn decide(&self, _ctx: &Ctx<'_>, ask: &Ask<'_>) -> Result<Decision, BoxError> {
-        let cookies = ask.headers().get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let cookies =
+            ask.headers().get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let session = cookies.split("; ").find_map(|pair| pair.strip_prefix("app_session="));
         let (user, value) = session.and_then(|session| session.split_once('.')).unwrap_or_default();
         if SESSION.get().is_some_and(|known| Secret::from(value).matches(known)) {
             return Ok(Decision::Allow(Approval::of(user)));
         }
         let to = format!("/login?next={}", ask.resume_url().replace('?', "%3F").replace('=', "%3D"));
-        Ok(Decision::Show(http::Response::builder().status(303).header(header::LOCATION, to).body(Bytes::new())?))
+        Ok(Decision::Show(
+            http::Response::builder().status(303).header(header::LOCATION, to).body(Bytes::new())?,
+        ))
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use grantor::legacy::{Implicit, Password};
 use grantor::{
-    Authenticated, AuthorizationCode, BoxError, ClientCredentials, Ctx, Error, GrantType, GrantTypeName, Issuance,
-    NewGrant, ProviderBuilder, RefreshToken, ScopeSet, Scopes, StaticClients, TokenRequest, Uuid4,
+    Authenticated, AuthorizationCode, BoxError, ClientCredentials, Ctx, Error, GrantType, GrantTypeName,
+    Issuance, NewGrant, ProviderBuilder, RefreshToken, ScopeSet, Scopes, StaticClients, TokenRequest, Uuid4,
 };
 use serde_json::{Map, json};
 
@@ -56,17 +56,14 @@ pub fn program(args: &Args) -> Result<Program, BoxError> {
             .grant(refresh(MONTH)),
         "authorization_code" => base.grant(code(3600).code_lifetime(secs(600))),
         "implicit" => base.grant(Implicit::new().access_token_lifetime(secs(24 * 3600))),
-        "resource_owner" => base
-            .grant(Password::new(Users).access_token_lifetime(secs(600)))
-            .grant(refresh(1200)),
+        "resource_owner" => {
+            base.grant(Password::new(Users).access_token_lifetime(secs(600))).grant(refresh(1200))
+        }
         "client_credentials" => base.grant(ClientCredentials::new().access_token_lifetime(secs(3600))),
         "refresh_token" => base.scopes(profile()?).grant(code(3600)).grant(refresh(MONTH).rotate(false)),
         "rotation" => base.grant(code(3600)).grant(refresh(MONTH).retry_window(secs(1))),
         "short_lifetimes" => base.grant(code(2).code_lifetime(secs(1))).grant(refresh(4)),
-        _ => base
-            .scopes(ScopeSet::new(Scopes::parse("ride")?))
-            .grant(ClientCredentials::new())
-            .grant(Ticket),
+        _ => base.scopes(ScopeSet::new(Scopes::parse("ride")?)).grant(ClientCredentials::new()).grant(Ticket),
     };
     Program::of(builder)
 }

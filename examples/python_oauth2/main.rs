@@ -43,7 +43,11 @@ impl Args {
                 _ => return Err(format!("unknown option {word}").into()),
             }
         }
-        if args.program.is_empty() || args.port == 0 { Err("a program and a port are needed".into()) } else { Ok(args) }
+        if args.program.is_empty() || args.port == 0 {
+            Err("a program and a port are needed".into())
+        } else {
+            Ok(args)
+        }
     }
 
     /// A provider with the accounts, the page and the memory store that most programs have.
@@ -58,7 +62,9 @@ impl Args {
         match self.program.as_str() {
             "quickstart" | "authorization_code" | "implicit" | "resource_owner" | "client_credentials"
             | "refresh_token" | "rotation" | "short_lifetimes" | "custom_grant" => grants::program(self),
-            "scopes" | "scope_class" | "unique_tokens" | "random_tokens" | "own_tokens" => tokens::program(self),
+            "scopes" | "scope_class" | "unique_tokens" | "random_tokens" | "own_tokens" => {
+                tokens::program(self)
+            }
             "basic_auth" | "own_client_auth" | "paths" | "login_redirect" | "flask_app" | "tornado_app" => {
                 apps::program(self)
             }
@@ -111,18 +117,19 @@ fn run(args: &Args) -> Result<(), BoxError> {
     if program.on_actix {
         return apps::run_on_actix(args.port, program.provider);
     }
-    runtime.block_on(serve(args.port, program))
+    runtime.block_on(serve(args, program))
 }
 
-async fn serve(port: u16, program: Program) -> Result<(), BoxError> {
+async fn serve(args: &Args, program: Program) -> Result<(), BoxError> {
     let provider = Arc::new(program.provider.clone());
     let app = program
         .routes
         .merge(resource::route(provider))
         .fallback_service(GrantorService::new(program.provider));
-    let app = app.layer(axum::middleware::map_response(served_by));
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-    println!("listening on http://127.0.0.1:{port}");
+    let app =
+        if args.program == "paths" { app.layer(axum::middleware::map_response(served_by)) } else { app };
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", args.port)).await?;
+    println!("listening on http://127.0.0.1:{}", args.port);
     axum::serve(listener, app).with_graceful_shutdown(terminated()).await?;
     Ok(())
 }

@@ -107,7 +107,9 @@ impl SiteAdapter for Always {
 
 /// A page of this text.
 pub fn html(text: &str) -> Result<http::Response<Bytes>, http::Error> {
-    http::Response::builder().header("content-type", "text/html; charset=utf-8").body(Bytes::from(text.to_owned()))
+    http::Response::builder()
+        .header("content-type", "text/html; charset=utf-8")
+        .body(Bytes::from(text.to_owned()))
 }
 
 fn hidden(name: &str, value: &str) -> String {

@@ -81,7 +81,12 @@ impl Store for Wrapped {
         self.pass(Some(record)).await?;
         self.inner.create(record, now).await
     }
-    async fn replace(&self, record: &Record, loaded: Revision, now: Timestamp) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        loaded: Revision,
+        now: Timestamp,
+    ) -> Result<Replaced, StoreError> {
         self.pass(Some(record)).await?;
         self.inner.replace(record, loaded, now).await
     }

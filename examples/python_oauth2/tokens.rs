@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use grantor::legacy::{Implicit, Password};
 use grantor::{
-    BoxError, Client, ClientCredentials, Error, GrantTypeName, RandomBytes, ScopePolicy, Scopes, Secret, TokenGenerator,
+    BoxError, Client, ClientCredentials, Error, GrantTypeName, RandomBytes, ScopePolicy, Scopes, Secret,
+    TokenGenerator,
 };
 
 use crate::accounts::Users;
@@ -30,7 +31,11 @@ pub fn program(args: &Args) -> Result<Program, BoxError> {
         "random_tokens" => {
             base.token_generator(RandomBytes { bytes: 36 }).grant(code(3600)).grant(ClientCredentials::new())
         }
-        _ => base.token_generator(Seed).grant(code(3600)).grant(refresh(2_592_000)).grant(ClientCredentials::new()),
+        _ => base
+            .token_generator(Seed)
+            .grant(code(3600))
+            .grant(refresh(2_592_000))
+            .grant(ClientCredentials::new()),
     })
 }
 
@@ -39,7 +44,12 @@ pub fn program(args: &Args) -> Result<Program, BoxError> {
 struct StatusAndRepos;
 
 impl ScopePolicy for StatusAndRepos {
-    fn scopes(&self, asked: Option<&Scopes>, _client: &Client, _kind: &GrantTypeName) -> Result<Scopes, Error> {
+    fn scopes(
+        &self,
+        asked: Option<&Scopes>,
+        _client: &Client,
+        _kind: &GrantTypeName,
+    ) -> Result<Scopes, Error> {
         let asked = asked.cloned().unwrap_or_default();
         match asked.iter().find(|scope| *scope != "status" && !scope.starts_with("repo:")) {
             None => Ok(asked),
