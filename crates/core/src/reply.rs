@@ -111,9 +111,10 @@ pub(crate) fn page(status: StatusCode, html: String, content_security_policy: &s
 }
 
 /// Gives a page, also one of the site adapter, the headers that it does not have: no framing (RFC 9700 §4.16), no
-/// referrer to others (§4.2.4), no cache, no guessing of types.
+/// referrer to others (§4.2.4), no cache, no guessing of types, which without a type would show the page as plain text.
 pub(crate) fn guard_page(headers: &mut HeaderMap) {
     let wanted = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'; base-uri 'none'; object-src 'none'"),
         (header::REFERRER_POLICY, "same-origin"),

@@ -20,7 +20,6 @@ use crate::types::Scopes;
 /// The embedder's login and consent.
 ///
 /// ```
-/// use bytes::Bytes;
 /// use grantor_core::{Approval, Ask, BoxError, Ctx, Decision, SiteAdapter};
 ///
 /// #[derive(Debug)]
@@ -39,7 +38,7 @@ use crate::types::Scopes;
 ///             "<form method=post action='{}'><input type=hidden name=form_token value='{}'>\
 ///              <button name=confirm value=1>Allow</button><button name=deny value=1>Deny</button></form>",
 ///             ask.resume_url(), ask.form_token());
-///         Ok(Decision::Show(http::Response::new(Bytes::from(page))))
+///         Ok(Decision::page(page))
 ///     }
 /// }
 /// ```
@@ -67,6 +66,13 @@ pub enum Decision {
     Deny,
     /// The user must do something first: any page or redirect.
     Show(Response<Bytes>),
+}
+
+impl Decision {
+    /// Shows this HTML. Escape what comes from outside.
+    pub fn page(html: impl Into<Bytes>) -> Self {
+        Self::Show(Response::new(html.into()))
+    }
 }
 
 /// Who allowed what.

@@ -5,6 +5,10 @@
 
 pub use grantor_core::*;
 
+// The ports speak in these, so that an application need not name their versions.
+pub use async_trait::async_trait;
+pub use {bytes, http};
+
 /// Stores in memory: [`MemoryStore`](memory::MemoryStore).
 #[cfg(feature = "memory")]
 pub use grantor_store_memory as memory;
@@ -24,3 +28,8 @@ pub use grantor_web_actix as actix;
 /// Protects one's own API with the tokens that grantor issued.
 #[cfg(feature = "guard")]
 pub use grantor_web_guard as guard;
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
