@@ -1,8 +1,21 @@
-//! What tests of grantor, and of whatever is built with it, need: a scripted browser, clocks, seeded randomness, stores
-//! that fail, and the suites that stores and web adapters must pass.
+//! What tests of grantor, and of whatever is built with it, are made of, and the suites that a store and a web adapter
+//! must pass.
+//!
+//! - [`SetClock`]: time that a test sets
+//! - [`SeededRandom`]: randomness that comes again
+//! - [`FaultStore`]: a store with faults on command; [`Gate`] puts racing calls in an order
+//! - [`UserAgent`]: a scripted browser
 
+mod clock;
+mod fault;
 mod form;
+mod gate;
+mod random;
 mod user_agent;
 
+pub use clock::SetClock;
+pub use fault::{Call, Calls, Fault, FaultStore, Landed};
 pub use form::Form;
+pub use gate::Gate;
+pub use random::SeededRandom;
 pub use user_agent::{Cookie, Page, Stuck, UserAgent};

@@ -1,0 +1,4 @@
+//! The testkit itself: its faults happen, and its suites reject what is broken.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod faults;
