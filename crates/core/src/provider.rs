@@ -21,6 +21,7 @@ use crate::grant_type::{GrantType, RefreshPolicy};
 use crate::limit::Attempts;
 use crate::policy::{Policy, ScopePolicy};
 use crate::random::Random;
+use crate::reply;
 use crate::site::SiteAdapter;
 use crate::slow::SlowHash;
 use crate::standing::Standings;
@@ -99,11 +100,21 @@ impl Provider {
 
     /// Answers a request to one of the endpoints. It never fails and never panics; a path that is none of ours gets 404.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let response = endpoint::handle(&self.parts, &request).await;
+        self.mapped(endpoint::handle(&self.parts, &request).await)
+    }
+
+    fn mapped(&self, response: Response<Bytes>) -> Response<Bytes> {
         match &self.parts.map_response {
             Some(map) => (map.0)(response),
             None => response,
         }
+    }
+
+    /// Answers a request whose body ended early or was not framed as HTTP wants it: 400. For web adapters, which cannot make
+    /// an `http::Request<Bytes>` of it.
+    pub fn unreadable_body(&self) -> Response<Bytes> {
+        let error = Error::invalid_request("The request body could not be read to its end.");
+        self.mapped(reply::error(&error))
     }
 
     /// The facts about an access token, if it is alive: what a resource server in the same process needs. Disabled and
