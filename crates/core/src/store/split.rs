@@ -1,15 +1,20 @@
 //! Short-lived records in one engine, grants in another.
 //!
 //! A record that is [`Stage::Pending`] lives in A, one that is [`Stage::Live`] in B. When a code is redeemed its grant
-//! moves: the spent grant replaces the pending one in A, which decides who won, and is then created in B. If B fails
-//! the request ends with an unknown write and the user logs in again: fails closed. It is the one exception to "one
-//! record per operation".
+//! moves: an empty trace replaces the pending grant in A, which decides who won, and the spent grant is created in B. If
+//! B fails the request ends with an unknown write and the user logs in again: fails closed. It is the one exception to
+//! "one record per operation". The trace ends when the pending record would have ended.
+//!
+//! The two engines number their revisions each for itself, so those of B are told from those of A: B's are inverted.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
-use super::{Created, Index, Key, Promises, Record, Removed, Replaced, Revision, Stage, Store, StoreError};
+use super::{
+    Created, Filter, Index, Key, Promises, Record, Removed, Replaced, Revision, Stage, Store, StoreError,
+};
 use crate::clock::Timestamp;
 
 /// A [`Store`] made of two: pending records in the one, live ones in the other.
@@ -31,22 +36,50 @@ impl SplitStore {
             Stage::Live => self.live.as_ref(),
         }
     }
+
+    async fn load_live(&self, key: &Key, now: Timestamp) -> Result<Option<(Record, Revision)>, StoreError> {
+        Ok(self.live.load(key, now).await?.map(|(record, revision)| (record, other(revision))))
+    }
+}
+
+/// A revision of B as this store shows it, and back. Otherwise a revision that was loaded from A could be, by chance, the
+/// present one in B, and a code could be spent twice.
+const fn other(revision: Revision) -> Revision {
+    Revision::from_number(!revision.number())
+}
+
+/// What stays in A of a record that moved: nothing to read, and no longer than the record would have stayed.
+fn trace(moved: &Record, pending: &Record) -> Record {
+    Record {
+        key: moved.key,
+        stage: Stage::Live,
+        expires_at: moved.expires_at.min(pending.expires_at),
+        client: None,
+        subject: None,
+        body: Bytes::new(),
+    }
 }
 
 #[async_trait]
 impl Store for SplitStore {
     async fn load(&self, key: &Key, now: Timestamp) -> Result<Option<(Record, Revision)>, StoreError> {
-        if let Some(found) = self.live.load(key, now).await? {
+        if let Some(found) = self.load_live(key, now).await? {
             return Ok(Some(found));
         }
-        // A live record in A is only the trace of a move. Should B have lost the grant since, the trace is an older
-        // state of it, and an older state must never come back.
-        let found = self.pending.load(key, now).await?;
-        Ok(found.filter(|(record, _)| record.stage == Stage::Pending))
+        match self.pending.load(key, now).await? {
+            Some((record, revision)) if record.stage == Stage::Pending => Ok(Some((record, revision))),
+            // A trace: the record moved between the two looks, or is moving, or B has lost it. Only B knows.
+            Some(_) => self.load_live(key, now).await,
+            None => Ok(None),
+        }
     }
 
     async fn create(&self, record: &Record, now: Timestamp) -> Result<Created, StoreError> {
-        self.of(record.stage).create(record, now).await
+        let created = self.of(record.stage).create(record, now).await?;
+        Ok(match (record.stage, created) {
+            (Stage::Live, Created::Created(revision)) => Created::Created(other(revision)),
+            (_, created) => created,
+        })
     }
 
     async fn replace(
@@ -59,16 +92,19 @@ impl Store for SplitStore {
             return self.pending.replace(record, loaded, now).await;
         }
         if self.live.load(&record.key, now).await?.is_some() {
-            return self.live.replace(record, loaded, now).await;
+            return Ok(match self.live.replace(record, other(loaded), now).await? {
+                Replaced::Replaced(revision) => Replaced::Replaced(other(revision)),
+                Replaced::Stale => Replaced::Stale,
+            });
         }
-        match self.pending.load(&record.key, now).await? {
-            Some((old, revision)) if revision == loaded && old.stage == Stage::Pending => {}
+        let trace = match self.pending.load(&record.key, now).await? {
+            Some((old, revision)) if revision == loaded && old.stage == Stage::Pending => trace(record, &old),
             _ => return Ok(Replaced::Stale),
-        }
-        match self.pending.replace(record, loaded, now).await? {
+        };
+        match self.pending.replace(&trace, loaded, now).await? {
             Replaced::Stale => Ok(Replaced::Stale),
             Replaced::Replaced(_) => match self.live.create(record, now).await {
-                Ok(Created::Created(revision)) => Ok(Replaced::Replaced(revision)),
+                Ok(Created::Created(revision)) => Ok(Replaced::Replaced(other(revision))),
                 Ok(Created::Exists) => Err(StoreError::unknown("the grant is in both stores already")),
                 Err(error) => {
                     Err(StoreError::unknown("the code is spent, but its grant could not be written")
@@ -106,6 +142,31 @@ impl Store for SplitStore {
     }
 
     fn index(&self) -> Option<&dyn Index> {
-        self.live.index()
+        self.live.index().map(|_| self as &dyn Index)
+    }
+}
+
+/// Lists what lives in B; sweeps both.
+#[async_trait]
+impl Index for SplitStore {
+    async fn list(
+        &self,
+        filter: &Filter,
+        after: Option<[u8; 16]>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Record>, StoreError> {
+        match self.live.index() {
+            Some(index) => index.list(filter, after, limit, now).await,
+            None => Err(StoreError::nothing_written("the store of live records cannot list them")),
+        }
+    }
+
+    async fn sweep(&self, limit: usize, now: Timestamp) -> Result<usize, StoreError> {
+        let mut gone = 0;
+        for index in [self.pending.index(), self.live.index()].into_iter().flatten() {
+            gone += index.sweep(limit.saturating_sub(gone), now).await?;
+        }
+        Ok(gone)
     }
 }
