@@ -65,7 +65,7 @@ pub use grant_type::{
     AuthorizationCode, ClientCredentials, Front, GrantType, Issuance, NewGrant, RefreshPolicy, RefreshToken,
     TokenRequest,
 };
-pub use limit::Attempts;
+pub use limit::{Attempt, Attempts};
 pub use params::Params;
 pub use policy::{Policy, ScopePolicy, ScopeSet};
 pub use provider::Provider;

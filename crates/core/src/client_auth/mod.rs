@@ -25,6 +25,7 @@ use crate::client::Client;
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::event;
+use crate::limit::Attempt;
 use crate::params::Params;
 use crate::types::{AuthMethod, ClientId, ErrorCode};
 
@@ -146,12 +147,9 @@ async fn verify(
     method: &dyn ClientAuthentication,
     id: &ClientId,
 ) -> Result<Authenticated, Error> {
-    let attempts = &ctx.parts.attempts;
-    if let Some(seconds) = attempts.must_wait("client", id.as_str(), ctx.peer(), ctx.now()) {
-        return Err(Error::too_many(seconds));
-    }
+    // Who proves nothing cannot guess: no stranger can make a public client wait.
+    let attempt = if method.method() == AuthMethod::NONE { None } else { Some(begin(ctx, id)?) };
     let failed = |reason: &'static str| {
-        attempts.failed("client", id.as_str(), ctx.peer(), ctx.now());
         event::attempt_failed("client", id.as_str(), ctx.peer(), reason);
         refused(reason)
     };
@@ -161,19 +159,26 @@ async fn verify(
     if client.token_endpoint_auth_method != method.method() {
         return Err(failed("client_registered_for_other_method"));
     }
-    if let Err(error) = method.verify(ctx, request, &client).await {
-        return Err(if *error.code() == ErrorCode::InvalidClient {
-            failed("client_credentials_wrong")
-        } else {
-            error
-        });
+    let verified = method.verify(ctx, request, &client).await;
+    if let Err(error) = &verified
+        && *error.code() == ErrorCode::InvalidClient
+    {
+        return Err(failed("client_credentials_wrong"));
     }
+    if let Some(attempt) = attempt {
+        attempt.take_back();
+    }
+    verified?;
     // Only who knows the credentials learns that the client is switched off.
     let standing = ctx.parts.standings.recent(id.as_str(), None, ctx.now()).await?;
     if client.disabled || standing.disabled {
         return Err(refused("client_disabled"));
     }
     Ok(Authenticated { client })
+}
+
+fn begin(ctx: &Ctx<'_>, id: &ClientId) -> Result<Attempt, Error> {
+    ctx.parts.attempts.begin("client", id.as_str(), ctx.peer(), ctx.now()).map_err(Error::too_many)
 }
 
 /// Compares a presented secret with those of the client.

@@ -103,16 +103,15 @@ impl GrantType for Password {
         let password = Secret::from(request.required("password")?);
         let scopes = ctx.scopes(request.get("scope"), client.client(), &self.grant_type())?;
         let attempts = &ctx.parts.attempts;
-        if let Some(seconds) = attempts.must_wait("password", username, ctx.peer(), ctx.now()) {
-            return Err(Error::too_many(seconds));
-        }
-        let approval = self
-            .verifier
-            .verify(ctx, username, &password)
-            .await
-            .map_err(|error| Error::unavailable("password_verifier_failed").with_source(error))?;
+        let attempt = attempts.begin("password", username, ctx.peer(), ctx.now()).map_err(Error::too_many)?;
+        let approval = match self.verifier.verify(ctx, username, &password).await {
+            Ok(approval) => approval,
+            Err(error) => {
+                attempt.take_back();
+                return Err(Error::unavailable("password_verifier_failed").with_source(error));
+            }
+        };
         let Some(approval) = approval else {
-            attempts.failed("password", username, ctx.peer(), ctx.now());
             event::attempt_failed("password", username, ctx.peer(), "password_wrong");
             return Err(
                 Error::invalid_grant("The user name or the password is wrong.").because("password_wrong")
