@@ -138,10 +138,7 @@ impl Body for Grant {
         let _ = minicbor::encode(&fields, out);
     }
 
-    fn read(version: u8, fields: &[u8], record: &Record) -> Option<Self> {
-        if version == 0 {
-            return None;
-        }
+    fn read(_version: u8, fields: &[u8], record: &Record) -> Option<Self> {
         let fields: Fields = minicbor::decode(fields).ok()?;
         let created_at = Timestamp::from_millis(fields.created_at);
         let grant_type = match fields.other_grant_type {

@@ -33,7 +33,7 @@ pub(crate) trait Body: Sized {
                 record.key
             )));
         };
-        if *version > Self::VERSION {
+        if *version == 0 || *version > Self::VERSION {
             return Err(StoreError::nothing_written(format!(
                 "the record {:?} has body version {version}, this release reads up to {}: finish the upgrade",
                 record.key,

@@ -3,18 +3,36 @@
 //! The id is SHA-256(string)[..16]; the full digest stands in the grant. The grant is written first, then the pointer.
 //! A pointer to a former refresh token stays, so that its reuse is known.
 
-use bytes::Bytes;
-
 use super::credential::{MAX_LENGTH, Presented, TokenKind};
 use super::format::{Format, Minted};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::grant::{Grant, GrantId};
-use crate::store::{Created, Key, Kind, Loaded, Record, Stage, load};
+use crate::store::{Body, Created, Key, Kind, Loaded, Record, Stage, load};
 use crate::types::Digest;
 
-const VERSION: u8 = 1;
+/// What a pointer record says.
+struct Pointer {
+    kind: TokenKind,
+    grant: GrantId,
+}
+
+/// The two letters of the kind, then the id of the grant.
+impl Body for Pointer {
+    const VERSION: u8 = 1;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.kind.letters().as_bytes());
+        out.extend_from_slice(&self.grant);
+    }
+
+    fn read(_version: u8, fields: &[u8], _record: &Record) -> Option<Self> {
+        let (letters, grant) = fields.split_at_checked(2)?;
+        let kind = TokenKind::ALL.into_iter().find(|kind| kind.letters().as_bytes() == letters)?;
+        Some(Self { kind, grant: grant.try_into().ok()? })
+    }
+}
 
 /// Finds the grant that a presented string speaks of. The digests are not compared here; the steps do that.
 pub(crate) async fn find(ctx: &Ctx<'_>, text: &str) -> Result<Option<(Presented, Loaded<Grant>)>, Error> {
@@ -33,8 +51,8 @@ async fn read(ctx: &Ctx<'_>, text: &str) -> Result<Option<Presented>, Error> {
     if matches!(ctx.parts.format, Format::Own) {
         return Ok(None);
     }
-    let Some((record, _)) = ctx.store().load(&key(text), ctx.now()).await? else { return Ok(None) };
-    Ok(decode(&record.body).map(|(kind, grant)| Presented::foreign(kind, grant, text)))
+    let pointer = load::<Pointer>(ctx.store(), &key(text), ctx.now()).await?;
+    Ok(pointer.map(|Loaded { value, .. }| Presented::foreign(value.kind, value.grant, text)))
 }
 
 /// Writes the pointer to a foreign string; nothing to do for grantor's own format.
@@ -55,7 +73,7 @@ pub(crate) async fn write(
         expires_at,
         client: None,
         subject: None,
-        body: encode(kind, grant),
+        body: Pointer { kind, grant }.to_body(),
     };
     for _ in 0..2 {
         match ctx.store().create(&record, ctx.now()).await {
@@ -76,17 +94,4 @@ pub(crate) async fn write(
 fn key(text: &str) -> Key {
     let digest = Digest::of(&[text.as_bytes()]);
     Key::new(Kind::POINTER, digest.as_bytes().first_chunk().copied().unwrap_or_default())
-}
-
-fn encode(kind: TokenKind, grant: GrantId) -> Bytes {
-    let mut body = vec![VERSION];
-    body.extend_from_slice(kind.letters().as_bytes());
-    body.extend_from_slice(&grant);
-    Bytes::from(body)
-}
-
-fn decode(body: &[u8]) -> Option<(TokenKind, GrantId)> {
-    let (letters, grant) = body.strip_prefix(&[VERSION])?.split_at_checked(2)?;
-    let kind = TokenKind::ALL.into_iter().find(|kind| kind.letters().as_bytes() == letters)?;
-    Some((kind, grant.try_into().ok()?))
 }
