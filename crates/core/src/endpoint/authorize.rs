@@ -119,7 +119,7 @@ async fn ask(
         pending::finish(ctx, visit.id).await?;
     }
     let result = match decision {
-        Ok(Decision::Allow(approval)) => grant(ctx, &request, approval).await,
+        Ok(Decision::Allow(approval)) => grant(ctx, &request, approval).await.map_err(for_front),
         Ok(_) => Err(Error::new(ErrorCode::AccessDenied, "The user said no.").because("user_denied")),
         Err(cause) => Err(Error::new(ErrorCode::ServerError, "The sign-in failed. Try again later.")
             .because("site_adapter_failed")
@@ -132,6 +132,14 @@ async fn ask(
             respond(ctx, &request.verified, Answer::Error(&error))
         }
     })
+}
+
+/// RFC 6749 §4.1.2.1 has no `invalid_grant`: a user or client that may not get tokens is denied.
+fn for_front(error: Error) -> Error {
+    if *error.code() == ErrorCode::InvalidGrant {
+        return Error::new(ErrorCode::AccessDenied, error.description()).because("ended_by_standing");
+    }
+    error
 }
 
 fn show(ctx: &Ctx<'_>, browser: &Browser, mut page: Response<Bytes>) -> Response<Bytes> {
