@@ -24,7 +24,8 @@ use crate::grant::{
     Bound, FirstRefresh, FirstTokens, Grant, GrantId, RedeemCode, RefreshAsk, RefreshRules, Refreshed, Tokens,
 };
 use crate::grant_type::{Issuance, Kind, NewGrant, Redeem, RefreshRequest};
-use crate::store::Stage;
+use crate::standing::Standing;
+use crate::store::{Loaded, Stage};
 use crate::types::{CodeChallenge, GrantTypeName, Scopes};
 
 /// The longest life of an access token that went through the user's browser.
@@ -135,13 +136,13 @@ async fn issue_new(
     most: Option<Timestamp>,
 ) -> Result<TokenResponse, Error> {
     let now = ctx.now();
-    may_begin(ctx, client, new.approval.subject.as_deref()).await?;
+    let standing = may_begin(ctx, client, new.approval.subject.as_deref()).await?;
     let fresh = Fresh::draw(ctx)?;
     let ends = Ends::of(ctx, client, grant_type, new.refreshable, most);
     if ctx.gives_unique_tokens(grant_type) {
         let id = unique_id(ctx, client, grant_type, &new)?;
         let seen = new_grant(id, client, grant_type, &new, now)?;
-        return unique_tokens(ctx, seen, &ends, &fresh).await;
+        return unique_tokens(ctx, seen, &ends, standing.not_before(), &fresh).await;
     }
     let mut grant = new_grant(fresh.id(now), client, grant_type, &new, now)?;
     let tokens = ends.with_seeds(ctx, &fresh, |first| grant.first_tokens(first, now));
@@ -150,8 +151,9 @@ async fn issue_new(
 }
 
 /// A disabled client or user gets nothing new, and nothing may begin before a not-before.
-async fn may_begin(ctx: &Ctx<'_>, client: &Client, subject: Option<&str>) -> Result<(), Error> {
-    if ctx.standing(client, subject).await?.allows(ctx.now()) { Ok(()) } else { Err(ended()) }
+async fn may_begin(ctx: &Ctx<'_>, client: &Client, subject: Option<&str>) -> Result<Standing, Error> {
+    let standing = ctx.standing(client, subject).await?;
+    if standing.allows(ctx.now()) { Ok(standing) } else { Err(ended()) }
 }
 
 fn ended() -> Error {
@@ -236,8 +238,9 @@ impl Ends {
 
 async fn redeem_code(ctx: &Ctx<'_>, client: &Client, redeem: Redeem) -> Result<TokenResponse, Error> {
     let now = ctx.now();
-    let granted = redeem.loaded.value.clone();
-    if !ctx.standing(client, granted.subject.as_deref()).await?.allows(granted.created_at) {
+    let granted = &redeem.loaded.value;
+    let standing = ctx.standing(client, granted.subject.as_deref()).await?;
+    if !standing.allows(granted.created_at) {
         return Err(ended());
     }
     let fresh = Fresh::draw(ctx)?;
@@ -249,7 +252,7 @@ async fn redeem_code(ctx: &Ctx<'_>, client: &Client, redeem: Redeem) -> Result<T
         verifier: redeem.verifier.as_ref().map(crate::types::Secret::expose),
     };
     if ctx.gives_unique_tokens(&granted.grant_type) {
-        return redeem_for_unique(ctx, granted, redeem.loaded, &ask, &ends, &fresh).await;
+        return redeem_for_unique(ctx, redeem.loaded, &ask, &ends, standing.not_before(), &fresh).await;
     }
     let step = |grant: &Grant| ends.with_seeds(ctx, &fresh, |first| grant.redeem_code(&ask, first, now));
     let done = swap::swap(ctx, redeem.loaded, fresh.mark(), step).await?;
@@ -259,20 +262,21 @@ async fn redeem_code(ctx: &Ctx<'_>, client: &Client, redeem: Redeem) -> Result<T
 /// The code is spent in its own record, which names the unique grant; the tokens come from there.
 async fn redeem_for_unique(
     ctx: &Ctx<'_>,
-    mut seen: Grant,
-    loaded: crate::store::Loaded<Grant>,
+    loaded: Loaded<Grant>,
     ask: &RedeemCode<'_>,
     ends: &Ends,
+    not_before: Timestamp,
     fresh: &Fresh,
 ) -> Result<TokenResponse, Error> {
     let key = ctx.unique_key()?;
+    let mut seen = loaded.value.clone();
     let id = key.id(&seen.client, seen.subject.as_deref(), &seen.grant_type, &seen.scopes);
     let step = |grant: &Grant| grant.redeem_code_for_unique(ask, id, ends.last(), ctx.now());
     swap::swap(ctx, loaded, fresh.mark(), step).await?;
     seen.id = id;
     seen.code = None;
     seen.marks.clear();
-    unique_tokens(ctx, seen, ends, fresh).await
+    unique_tokens(ctx, seen, ends, not_before, fresh).await
 }
 
 fn unique_id(
@@ -289,9 +293,10 @@ async fn unique_tokens(
     ctx: &Ctx<'_>,
     seen: Grant,
     ends: &Ends,
+    not_before: Timestamp,
     fresh: &Fresh,
 ) -> Result<TokenResponse, Error> {
-    let (grant, tokens, expires_at) = unique::issue(ctx, seen, ends, fresh).await?;
+    let (grant, tokens, expires_at) = unique::issue(ctx, seen, ends, not_before, fresh).await?;
     answer(ctx, &grant, tokens, expires_at, &grant.scopes, "issue_unique").await
 }
 

@@ -132,7 +132,7 @@ pub(crate) async fn create(ctx: &Ctx<'_>, record: &Record) -> Result<(), Error> 
 }
 
 /// Refuses a record that the store could not keep whole.
-fn fits(ctx: &Ctx<'_>, record: &Record) -> Result<(), Error> {
+pub(super) fn fits(ctx: &Ctx<'_>, record: &Record) -> Result<(), Error> {
     if record.body.len() <= ctx.store().promises().max_body {
         return Ok(());
     }

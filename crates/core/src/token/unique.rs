@@ -17,19 +17,18 @@ pub(super) async fn issue(
     ctx: &Ctx<'_>,
     seen: Grant,
     ends: &Ends,
+    not_before: Timestamp,
     fresh: &Fresh,
 ) -> Result<(Grant, Tokens, Timestamp), Error> {
     let key = ctx.unique_key()?;
     let salt = fresh.salt();
-    let client = seen.client.clone();
-    let standing = ctx.parts.standings.fresh(&client, seen.subject.as_deref(), ctx.now()).await?;
     let ask = UniqueAsk {
         key,
         format: &ctx.parts.format,
         salt: &salt,
         access_expires_at: ends.access,
         refresh: ends.refresh,
-        not_before: standing.not_before(),
+        not_before,
         seen: &seen,
     };
     for _ in 0..TRIES {
@@ -46,7 +45,9 @@ pub(super) async fn issue(
             }
             None => {
                 let (grant, tokens, expires_at) = ask.first(ctx.now());
-                match ctx.store().create(&grant.to_record(), ctx.now()).await {
+                let record = grant.to_record();
+                swap::fits(ctx, &record)?;
+                match ctx.store().create(&record, ctx.now()).await {
                     Ok(Created::Created(_)) => return Ok((grant, tokens, expires_at)),
                     Ok(Created::Exists) => {}
                     Err(error) if error.nothing_written => return Err(error.into()),
