@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::access::Access;
 use super::code::{FirstRefresh, Tokens};
-use super::{Grant, GrantId, Outcome, Refusal, RefusalKind, Unique, UniqueKey};
+use super::{Grant, GrantId, Outcome, Refusal, RefusalKind, SKEW, Unique, UniqueKey};
 use crate::clock::Timestamp;
 use crate::token::credential::Presented;
 use crate::token::format::{Format, Minted};
@@ -150,12 +150,17 @@ impl Grant {
             return Outcome::Refuse(Refusal::grant("refresh_of_other_client", BAD_TOKEN));
         }
         let narrowed = ask.scopes.filter(|asked| **asked != self.scopes).cloned();
-        match refresh.turn_of(ask.presented) {
-            None => Outcome::Refuse(Refusal::grant("refresh_unknown", BAD_TOKEN)),
-            Some(Turn::Former) => Outcome::Remove(None, Refusal::grant("refresh_reused", BAD_TOKEN)),
-            Some(_) if !refresh.is_live(now) => Outcome::Refuse(Refusal::grant("refresh_expired", BAD_TOKEN)),
-            Some(Turn::Previous) => self.refresh_again(refresh, ask, narrowed.as_ref(), now),
-            Some(Turn::Current) => {
+        let again = refresh.last.as_ref().filter(|last| last.inside(ask.rules.window, now));
+        match (refresh.turn_of(ask.presented), again) {
+            (None, _) => Outcome::Refuse(Refusal::grant("refresh_unknown", BAD_TOKEN)),
+            (Some(Turn::Former), _) | (Some(Turn::Previous), None) => {
+                Outcome::Remove(None, Refusal::grant("refresh_reused", BAD_TOKEN))
+            }
+            _ if !refresh.is_live(now) => Outcome::Refuse(Refusal::grant("refresh_expired", BAD_TOKEN)),
+            (Some(Turn::Previous), Some(last)) => {
+                self.refresh_again(refresh, last, ask, narrowed.as_ref(), now)
+            }
+            (Some(Turn::Current), last) => {
                 // > The requested scope MUST NOT include any scope not originally granted (RFC 6749 §6)
                 if narrowed.as_ref().is_some_and(|asked| !asked.is_subset_of(&self.scopes)) {
                     return Outcome::Refuse(Refusal {
@@ -164,10 +169,11 @@ impl Grant {
                         reason: "refresh_scope_wider",
                     });
                 }
-                let repeats = refresh.last.as_ref().filter(|last| last.previous.is_none());
+                // Without rotation the others of one window get what the first one got.
                 if !ask.rules.rotate
-                    && repeats.is_some_and(|last| last.inside(ask.rules.window, now))
-                    && let Outcome::Same(again) = self.refresh_again(refresh, ask, narrowed.as_ref(), now)
+                    && let Some(last) = last.filter(|last| last.previous.is_none())
+                    && let Outcome::Same(again) =
+                        self.refresh_again(refresh, last, ask, narrowed.as_ref(), now)
                 {
                     return Outcome::Same(again);
                 }
@@ -199,7 +205,7 @@ impl Grant {
         next.add_access(entry, now);
         let presented = ask.presented.digest.clone();
         next.refresh = Some(Refresh {
-            lineage: ask.lineage_after(refresh, ask.salt, &self.id),
+            lineage: ask.lineage_after(refresh, next.unique.as_ref(), &self.id),
             current: if ask.rules.rotate { successor.digest.clone() } else { presented.clone() },
             idle_expires_at: ask.rules.idle_expires_at.min(refresh.absolute_expires_at),
             absolute_expires_at: refresh.absolute_expires_at,
@@ -210,8 +216,9 @@ impl Grant {
                 scopes: scopes.clone(),
             }),
         });
+        let kept = if ask.rules.rotate { successor } else { ask.presented.again() };
         let answer = Refreshed {
-            tokens: Tokens { access, refresh: Some(ask.kept_or(successor)) },
+            tokens: Tokens { access, refresh: Some(kept) },
             access_expires_at: expires_at,
             scopes: scopes.unwrap_or_else(|| self.scopes.clone()),
         };
@@ -222,26 +229,24 @@ impl Grant {
     fn refresh_again(
         &self,
         refresh: &Refresh,
+        last: &LastRefresh,
         ask: &RefreshAsk<'_>,
         scopes: Option<&Scopes>,
         now: Timestamp,
     ) -> Outcome<Refreshed> {
-        let Some(last) = &refresh.last else {
-            return Outcome::Refuse(Refusal::grant("refresh_unknown", BAD_TOKEN));
-        };
-        if !last.inside(ask.rules.window, now) {
-            return Outcome::Remove(None, Refusal::grant("refresh_reused", BAD_TOKEN));
-        }
         if last.scopes.as_ref() != scopes {
             return Outcome::Refuse(Refusal::grant("refresh_retry_other_scope", BAD_TOKEN));
         }
         let (access, successor) = self.derived(self.unique.as_ref(), ask, &last.salt);
-        let stands = last.previous.is_none() || successor.digest.matches(&refresh.current);
-        match self.live_access(&access.digest, now) {
-            Some(entry) if stands => Outcome::Same(Refreshed {
+        // What the first one did counts, also where the rule of rotation was changed since.
+        let kept = if last.previous.is_some() { successor } else { ask.presented.again() };
+        // A unique grant may have given another access token meanwhile, with other scopes.
+        let entry = self.live_access(&access.digest, now).filter(|entry| entry.scopes == last.scopes);
+        match entry {
+            Some(entry) if kept.digest.matches(&refresh.current) => Outcome::Same(Refreshed {
                 access_expires_at: entry.expires_at,
                 scopes: self.scopes_of(entry),
-                tokens: Tokens { access, refresh: Some(ask.kept_or(successor)) },
+                tokens: Tokens { access, refresh: Some(kept) },
             }),
             _ => Outcome::Refuse(Refusal::grant("refresh_retry_too_late", BAD_TOKEN)),
         }
@@ -261,9 +266,10 @@ impl Grant {
 }
 
 impl LastRefresh {
-    /// The window counts from the rotation and is never extended. A clock that went back does not widen it.
+    /// The window counts from the rotation and is never extended. A clock that is behind does not widen it by more than
+    /// clocks may differ, and does not open one of zero.
     fn inside(&self, window: Duration, now: Timestamp) -> bool {
-        now < self.at.after(window)
+        !window.is_zero() && self.at.before(SKEW) <= now && now < self.at.after(window)
     }
 }
 
@@ -277,16 +283,18 @@ impl RefreshAsk<'_> {
         })
     }
 
-    fn lineage_after(&self, refresh: &Refresh, salt: &[u8; 32], id: &GrantId) -> Digest {
-        if self.presented.lineage.is_some() || self.unique_key.is_some() || !self.rules.rotate {
-            refresh.lineage.clone()
-        } else {
-            Presented::lineage_digest(&self.lineage(salt, id))
+    /// The lineage is the same for the grant's life, so that former tokens are known. It changes only where the successor
+    /// cannot have it: one of grantor's own format after a foreign token, a unique one after a change of the key.
+    fn lineage_after(&self, refresh: &Refresh, unique: Option<&Unique>, id: &GrantId) -> Digest {
+        if !self.rules.rotate {
+            return refresh.lineage.clone();
         }
-    }
-
-    /// The refresh token for the answer: the successor, or the presented one where tokens do not rotate.
-    fn kept_or(&self, successor: Minted) -> Minted {
-        if self.rules.rotate { successor } else { self.presented.again() }
+        match (unique, self.unique_key) {
+            (Some(unique), Some(key)) => Presented::lineage_digest(&key.lineage(id, unique)),
+            _ if self.presented.lineage.is_none() && matches!(self.format, Format::Own) => {
+                Presented::lineage_digest(&self.lineage(self.salt, id))
+            }
+            _ => refresh.lineage.clone(),
+        }
     }
 }

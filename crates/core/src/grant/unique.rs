@@ -172,7 +172,8 @@ impl Grant {
             return restart();
         }
         let access = ask.key.access(ask.format, &self.id, unique);
-        if let Some(entry) = self.live_access(&access.digest, now) {
+        // A refresh may have narrowed it; then it is not what is asked for here.
+        if let Some(entry) = self.live_access(&access.digest, now).filter(|entry| entry.scopes.is_none()) {
             return Outcome::Same((Tokens { access, refresh }, entry.expires_at));
         }
         let mut next = self.clone();
