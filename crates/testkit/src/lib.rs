@@ -5,17 +5,22 @@
 //! - [`SeededRandom`]: randomness that comes again
 //! - [`FaultStore`]: a store with faults on command; [`Gate`] puts racing calls in an order
 //! - [`UserAgent`]: a scripted browser
+//! - [`adapter_suite!`]: what a web adapter must pass
 
+mod adapter;
 mod clock;
 mod fault;
 mod form;
 mod gate;
 mod random;
+mod suite;
 mod user_agent;
 
+pub use adapter::AdapterSuite;
 pub use clock::SetClock;
 pub use fault::{Call, Calls, Fault, FaultStore, Landed};
 pub use form::Form;
 pub use gate::Gate;
 pub use random::SeededRandom;
+pub use suite::{Outcome, Report, Row};
 pub use user_agent::{Cookie, Page, Stuck, UserAgent};

@@ -1,4 +1,5 @@
 //! The testkit itself: its faults happen, and its suites reject what is broken.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod adapters;
 mod faults;

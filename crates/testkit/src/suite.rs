@@ -1,0 +1,178 @@
+//! What the suites have in common: named checks, how one is run, and how its outcome is shown.
+
+use std::fmt;
+use std::io::Write as _;
+use std::time::Duration;
+
+use grantor_core::store::StoreError;
+
+/// After so long an answer will not come any more. No check passes or fails by how quick something is.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Why a check ended before its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// It found something.
+    Failed(String),
+    /// It could not be made, for this reason.
+    #[expect(dead_code, reason = "no check of an adapter ends so")]
+    NotChecked(String),
+}
+
+/// What a check answers.
+pub(crate) type Checked = Result<(), Stop>;
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        let written = if error.nothing_written { "nothing written" } else { "unknown" };
+        Self::Failed(format!("the store answered with an error ({written}): {}", chain(&error)))
+    }
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(chain(&error))
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// Ends the check as failed with this text.
+macro_rules! fail {
+    ($($text:tt)+) => { return Err($crate::suite::Stop::Failed(format!($($text)+))) };
+}
+
+/// Ends the check as failed with this text unless the condition holds.
+macro_rules! ensure {
+    ($condition:expr, $($text:tt)+) => {
+        if !$condition {
+            $crate::suite::fail!($($text)+);
+        }
+    };
+}
+
+pub(crate) use {ensure, fail};
+
+/// How a check ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The demand is met, as far as the check can see.
+    Passed,
+    /// It is not, and this is what was seen.
+    Failed(String),
+    /// It could not be checked, for this reason.
+    NotChecked(String),
+}
+
+/// One line of a [`Report`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The name of the check, which is the name of its test.
+    pub check: &'static str,
+    /// What it demands: of a store, a sentence of the contract.
+    pub demand: &'static str,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// The outcomes of all checks, in order. Its `Display` is a table.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// One row for each check.
+    pub rows: Vec<Row>,
+}
+
+impl Report {
+    /// The names of the checks that failed.
+    pub fn failed(&self) -> Vec<&'static str> {
+        let failed = |row: &&Row| matches!(row.outcome, Outcome::Failed(_));
+        self.rows.iter().filter(failed).map(|row| row.check).collect()
+    }
+
+    /// The names of the checks that could not be made.
+    pub fn not_checked(&self) -> Vec<&'static str> {
+        let open = |row: &&Row| matches!(row.outcome, Outcome::NotChecked(_));
+        self.rows.iter().filter(open).map(|row| row.check).collect()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for row in &self.rows {
+            match &row.outcome {
+                Outcome::Passed => writeln!(f, "passed: {}", row.check)?,
+                Outcome::Failed(why) => writeln!(f, "FAILED: {}: {}\n    {why}", row.check, row.demand)?,
+                Outcome::NotChecked(why) => writeln!(f, "not checked: {} ({why})", row.demand)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs one check on a runtime of its own with real threads.
+pub(crate) fn run(check: impl Future<Output = Checked> + Send + 'static) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return Outcome::Failed(format!("no runtime: {error}")),
+    };
+    let outcome = runtime.block_on(async {
+        match tokio::time::timeout(PATIENCE, tokio::spawn(check)).await {
+            Ok(Ok(Ok(()))) => Outcome::Passed,
+            Ok(Ok(Err(Stop::Failed(why)))) => Outcome::Failed(why),
+            Ok(Ok(Err(Stop::NotChecked(why)))) => Outcome::NotChecked(why),
+            Ok(Err(panic)) => Outcome::Failed(panic.to_string()),
+            Err(_) => Outcome::Failed(format!("no answer within {} s", PATIENCE.as_secs())),
+        }
+    });
+    // What still waits (a call that never comes back) must not keep the suite.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Makes a test of a check: panics where it failed, says so where it was not made.
+#[expect(clippy::panic, reason = "a test fails by panicking")]
+pub(crate) fn conclude(row: &Row) {
+    match &row.outcome {
+        Outcome::Passed => {}
+        Outcome::Failed(why) => panic!("{}: {}\n  {why}", row.check, row.demand),
+        Outcome::NotChecked(why) => {
+            // Not through `println!`, which the test harness shows of failed tests only.
+            let _ = writeln!(std::io::stderr(), "\nnot checked: {} ({why})", row.demand);
+        }
+    }
+}
+
+/// The tests that a macro makes are the checks of the suite: all of them, in their order.
+pub(crate) fn compare(tests: &[&str], checks: &[&str]) {
+    assert_eq!(tests, checks, "the tests that the macro makes are not the checks of the suite");
+}
+
+/// One test for each check, and one that no check was forgotten.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __tests_of_suite {
+    ($suite:expr; $($check:ident)*) => {
+        $(
+            #[test]
+            fn $check() {
+                $suite.check(stringify!($check));
+            }
+        )*
+
+        #[test]
+        fn the_suite_is_whole() {
+            $suite.compare(&[$(stringify!($check)),*]);
+        }
+    };
+}
