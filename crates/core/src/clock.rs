@@ -71,6 +71,12 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 }
 
+impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
+    fn now(&self) -> Timestamp {
+        self.as_ref().now()
+    }
+}
+
 /// The clock of the system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;

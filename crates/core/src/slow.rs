@@ -19,6 +19,13 @@ pub trait SlowHash: fmt::Debug + Send + Sync + 'static {
     async fn verify(&self, hash: &str, secret: &str) -> Result<bool, Error>;
 }
 
+#[async_trait]
+impl<S: SlowHash + ?Sized> SlowHash for std::sync::Arc<S> {
+    async fn verify(&self, hash: &str, secret: &str) -> Result<bool, Error> {
+        self.as_ref().verify(hash, secret).await
+    }
+}
+
 /// There are no slow hashes: every one is wrong.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoSlowHash;

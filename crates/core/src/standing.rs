@@ -109,7 +109,10 @@ impl Standings {
     }
 
     /// All that concerns a grant of this client and subject, read now.
-    pub(crate) async fn fresh(
+    ///
+    /// # Errors
+    /// [`StoreError`] where the engine does not answer.
+    pub async fn fresh(
         &self,
         client: &str,
         subject: Option<&str>,
@@ -184,6 +187,19 @@ impl Standings {
     /// As [`Standings::end_earlier`].
     pub async fn delete_client(&self, client: &str, now: Timestamp) -> Result<(), StoreError> {
         self.end_earlier(Whose::Client(client), now).await
+    }
+
+    /// For a deleted user: nothing that was or will be granted to this subject counts, for ever. A subject is never given
+    /// to somebody else.
+    ///
+    /// # Errors
+    /// As [`Standings::end_earlier`].
+    pub async fn delete_subject(&self, subject: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.change(Whose::Subject(subject), now, |standing| {
+            standing.disabled = true;
+            standing.not_before = Timestamp::NEVER.as_millis();
+        })
+        .await
     }
 
     async fn change(
