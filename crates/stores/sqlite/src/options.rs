@@ -79,6 +79,13 @@ impl Options {
         }
     }
 
+    /// The same with a relative path taken from this folder.
+    #[must_use]
+    pub fn below(mut self, folder: &Path) -> Self {
+        self.path = folder.join(self.path);
+        self
+    }
+
     /// Reads `sqlite:relative.db?option=value` or `sqlite:///absolute/path.db?option=value`.
     ///
     /// `%` in the path is the beginning of a percent-encoded byte.
@@ -260,6 +267,13 @@ mod tests {
         ] {
             assert_eq!(Options::parse(url).unwrap().path(), Path::new(path), "{url}");
         }
+    }
+
+    #[test]
+    fn only_relative_paths_are_taken_from_a_folder() {
+        let below = |url: &str| Options::parse(url).unwrap().below(Path::new("/data")).path().to_owned();
+        assert_eq!(below("sqlite:g.db"), Path::new("/data/g.db"));
+        assert_eq!(below("sqlite:///var/g.db"), Path::new("/var/g.db"));
     }
 
     #[test]
