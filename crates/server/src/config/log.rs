@@ -1,0 +1,41 @@
+//! `[log]`: what is written to standard error, and how.
+
+use super::Config;
+use super::setting::{Setting, setting};
+
+/// What is written to standard error.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    /// `auto`, `text` or `json`.
+    pub(crate) format: String,
+    /// What is written: a level, or levels by target.
+    pub(crate) level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: "auto".into(), level: "info".into() }
+    }
+}
+
+/// Its settings.
+pub(super) const SETTINGS: &[Setting<Config>] = &[
+    setting!(
+        "log",
+        "format",
+        String,
+        log.format,
+        "`text`, `json`, or `auto`: text on a terminal, JSON otherwise",
+        |value| matches!(value.as_str(), "auto" | "text" | "json"),
+        "write \"auto\", \"text\" or \"json\""
+    ),
+    setting!(
+        "log",
+        "level",
+        String,
+        log.level,
+        "`error`, `warn`, `info`, `debug`, `trace`, `off`, or levels by target: `info,grantor=debug`",
+        |value| value.parse::<tracing_subscriber::filter::Targets>().is_ok(),
+        "write \"error\", \"warn\", \"info\", \"debug\", \"trace\" or \"off\""
+    ),
+];

@@ -1,0 +1,158 @@
+//! The stores that a URL can name. A new store is one line in [`SCHEMES`].
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use grantor::memory::MemoryStore;
+use grantor::sqlite::{self, SqliteStore};
+use grantor::store::{Store, StoreError};
+
+/// An open store, and how it is closed.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    /// The store.
+    pub(crate) store: Arc<dyn Store>,
+    closing: Arc<dyn Closing>,
+}
+
+impl Opened {
+    /// Answers what waits and lets go of the engine.
+    pub(crate) async fn close(&self) -> Result<(), StoreError> {
+        self.closing.close().await
+    }
+}
+
+#[async_trait]
+trait Closing: fmt::Debug + Send + Sync {
+    async fn close(&self) -> Result<(), StoreError>;
+}
+
+#[async_trait]
+impl Closing for SqliteStore {
+    async fn close(&self) -> Result<(), StoreError> {
+        Self::close(self).await
+    }
+}
+
+#[async_trait]
+impl Closing for MemoryStore {
+    async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// A kind of store.
+struct Scheme {
+    /// What stands before the colon.
+    name: &'static str,
+    /// How a URL of it looks.
+    form: &'static str,
+    /// Whether other processes see the same records.
+    shared: bool,
+    check: fn(&str, &Path) -> Result<(), StoreError>,
+    open: fn(&str, &Path) -> Result<Opened, StoreError>,
+    migrate: fn(&str, &Path) -> Result<String, StoreError>,
+}
+
+const SCHEMES: &[Scheme] = &[
+    Scheme {
+        name: "memory",
+        form: "memory:",
+        shared: false,
+        check: |url, _| match url {
+            "memory:" => Ok(()),
+            _ => Err(StoreError::nothing_written("nothing can stand behind memory:")),
+        },
+        open: |_, _| {
+            let store = Arc::new(MemoryStore::new());
+            Ok(Opened { store: Arc::clone(&store) as Arc<dyn Store>, closing: store })
+        },
+        migrate: |_, _| Ok("a store in memory has nothing to migrate".into()),
+    },
+    Scheme {
+        name: "sqlite",
+        form: "sqlite:grantor.db",
+        shared: true,
+        check: |url, folder| sqlite_options(url, folder).map(|_| ()),
+        open: |url, folder| {
+            let store = Arc::new(SqliteStore::open(&sqlite_options(url, folder)?)?);
+            Ok(Opened { store: Arc::clone(&store) as Arc<dyn Store>, closing: store })
+        },
+        migrate: |url, folder| {
+            let options = sqlite_options(url, folder)?;
+            let sqlite::Migration { from, to } = sqlite::migrate(&options)?;
+            let file = options.path().display();
+            Ok(if from == to {
+                format!("{file} has schema {to} already: nothing to do")
+            } else {
+                format!("{file} is migrated from schema {from} to {to}")
+            })
+        },
+    },
+];
+
+fn sqlite_options(url: &str, folder: &Path) -> Result<sqlite::Options, StoreError> {
+    Ok(sqlite::Options::parse(url)?.below(folder))
+}
+
+fn scheme(url: &str) -> Result<&'static Scheme, String> {
+    let name = url.split(':').next().unwrap_or_default();
+    let found = SCHEMES.iter().find(|scheme| scheme.name == name && url.contains(':'));
+    found.ok_or_else(|| {
+        let forms: Vec<String> = SCHEMES.iter().map(|scheme| format!("\"{}\"", scheme.form)).collect();
+        // A URL can have a password in it: only the scheme is repeated.
+        let name: String = name.chars().take(20).flat_map(char::escape_debug).collect();
+        format!("there is no store `{name}:`; write one of {}", forms.join(", "))
+    })
+}
+
+/// Whether the URL names a store and is well formed.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub(crate) fn check(url: &str, folder: &Path) -> Result<(), String> {
+    (scheme(url)?.check)(url, folder).map_err(|error| error.to_string())
+}
+
+/// Whether other processes see the records of this store.
+pub(crate) fn is_shared(url: &str) -> bool {
+    scheme(url).is_ok_and(|scheme| scheme.shared)
+}
+
+/// Opens a store; relative paths begin at the data folder. It may block for a while.
+pub(crate) fn open(url: &str, folder: &Path) -> Result<Opened, StoreError> {
+    let scheme = scheme(url).map_err(StoreError::nothing_written)?;
+    (scheme.open)(url, folder)
+}
+
+/// Brings a store to the schema of this release; says what was done.
+pub(crate) fn migrate(url: &str, folder: &Path) -> Result<String, StoreError> {
+    let scheme = scheme(url).map_err(StoreError::nothing_written)?;
+    (scheme.migrate)(url, folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_scheme_names_those_that_exist() {
+        for bad in ["postgres://u:secret@h/db", "sqlite", "", "sqlite3:x"] {
+            let why = check(bad, Path::new(".")).unwrap_err();
+            assert!(why.contains("\"memory:\"") && why.contains("\"sqlite:grantor.db\""), "{why}");
+            assert!(!why.contains("secret"), "{why}");
+        }
+        assert!(check("memory:x", Path::new(".")).is_err());
+        assert!(check("sqlite:a.db?readers=0", Path::new(".")).is_err());
+    }
+
+    #[test]
+    fn relative_files_begin_at_the_data_folder() {
+        let options = sqlite_options("sqlite:a/g.db", Path::new("/data")).unwrap();
+        assert_eq!(options.path(), Path::new("/data/a/g.db"));
+        let options = sqlite_options("sqlite:///x/g.db", Path::new("/data")).unwrap();
+        assert_eq!(options.path(), Path::new("/x/g.db"));
+    }
+}
