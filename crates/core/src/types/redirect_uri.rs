@@ -23,6 +23,22 @@ pub struct InvalidRedirectUri {
     why: &'static str,
 }
 
+/// What answers add: a registered query may not have it, for it must be there once (RFC 6749 §3.1).
+const OF_ANSWERS: [&str; 13] = [
+    "code",
+    "state",
+    "iss",
+    "error",
+    "error_description",
+    "error_uri",
+    "access_token",
+    "token_type",
+    "expires_in",
+    "refresh_token",
+    "scope",
+    "id_token",
+    "response",
+];
 /// The longest redirect URI, in bytes.
 const MAX_LENGTH: usize = 2048;
 
@@ -119,6 +135,11 @@ fn refusal(text: &str) -> Option<&'static str> {
     let Ok(url) = Url::parse(text) else {
         return Some("it is not an absolute URI (RFC 6749 section 3.1.2)");
     };
+    if url.query_pairs().any(|(name, _)| OF_ANSWERS.contains(&&*name)) {
+        return Some(
+            "its query has a parameter of an answer, such as code or state, which would then be there twice",
+        );
+    }
     let Some((scheme, rest)) = text.split_once(':') else {
         return Some("it is not an absolute URI (RFC 6749 section 3.1.2)");
     };
@@ -271,6 +292,9 @@ mod tests {
             "https://rp.example/%2e%2e/b",
             "https://rp.example/%zz",
             "https://rp.example/ b",
+            "https://rp.example/cb?state=fixed",
+            "https://rp.example/cb?a=b&c%6fde=x",
+            "com.example.app:/cb?iss",
             "https://rp.example/é",
             "https://*.example/cb",
             "https://[x]/",
