@@ -46,12 +46,11 @@ fn credentials(request: &BackChannel<'_>) -> Result<Option<(ClientId, Secret)>, 
         return Err(Error::invalid_request("There is more than one Authorization header."));
     }
     let Ok(value) = value.to_str() else { return Err(refused("authorization_not_ascii")) };
-    let Some((scheme, encoded)) = value.split_once(' ') else { return Ok(None) };
+    let (scheme, encoded) = value.split_once(' ').unwrap_or((value, ""));
     if !scheme.eq_ignore_ascii_case("basic") {
         return Ok(None);
     }
-    let decoded =
-        STANDARD.decode(encoded.trim_start_matches(' ')).map_err(|_| refused("basic_not_base64"))?;
+    let decoded = STANDARD.decode(encoded.trim_matches(' ')).map_err(|_| refused("basic_not_base64"))?;
     let decoded = Zeroizing::new(String::from_utf8(decoded).map_err(|_| refused("basic_not_utf8"))?);
     let (id, secret) = decoded.split_once(':').ok_or_else(|| refused("basic_without_colon"))?;
     let id = form_decoded(id).ok_or_else(|| refused("basic_badly_encoded"))?;
