@@ -58,7 +58,6 @@ pub trait SiteAdapter: fmt::Debug + Send + Sync + 'static {
 
 /// What the site adapter answers.
 #[must_use]
-#[derive(Debug)]
 pub enum Decision {
     /// The user allows it.
     Allow(Approval),
@@ -72,6 +71,17 @@ impl Decision {
     /// Shows this HTML. Escape what comes from outside.
     pub fn page(html: impl Into<Bytes>) -> Self {
         Self::Show(Response::new(html.into()))
+    }
+}
+
+impl fmt::Debug for Decision {
+    /// Nothing of a page: it has the form token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allow(approval) => f.debug_tuple("Allow").field(approval).finish(),
+            Self::Deny => f.write_str("Deny"),
+            Self::Show(page) => f.debug_tuple("Show").field(&page.status()).finish(),
+        }
     }
 }
 

@@ -49,10 +49,17 @@ pub trait ClientAuthentication: fmt::Debug + Send + Sync + 'static {
 }
 
 /// A request of a client to the token, revocation or introspection endpoint: form and headers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct BackChannel<'a> {
     pub(crate) http: &'a Request<Bytes>,
     pub(crate) params: &'a Params,
+}
+
+impl fmt::Debug for BackChannel<'_> {
+    /// Names only: headers and values are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackChannel").field("params", self.params).finish_non_exhaustive()
+    }
 }
 
 impl<'a> BackChannel<'a> {
