@@ -1,0 +1,17 @@
+//! The protocol through `Provider::handle`, without a socket: one module per RFC or topic, one test per rule.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod rfc6749;
+mod rfc6750;
+mod rfc7009;
+mod rfc7591;
+mod rfc7636;
+mod rfc7662;
+mod rfc8252;
+mod rfc9207;
+mod support;
