@@ -8,11 +8,12 @@ use serde::Serialize;
 use crate::error::Error;
 
 /// For pages that load nothing and are framed by nobody.
-pub(crate) const STRICT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+pub(crate) const STRICT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 fn with_headers(status: StatusCode, body: Bytes, headers: &[(HeaderName, HeaderValue)]) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     for (name, value) in headers {
         response.headers_mut().insert(name, value.clone());
     }
@@ -33,7 +34,6 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Bytes
             (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (header::PRAGMA, HeaderValue::from_static("no-cache")),
-            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         ],
     )
 }
@@ -120,6 +120,9 @@ pub(crate) fn guard_page(headers: &mut HeaderMap) {
         (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), ""),
     ];
     for (name, value) in wanted {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

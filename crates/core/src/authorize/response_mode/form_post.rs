@@ -44,8 +44,9 @@ impl ResponseMode for FormPost {
             reply::escaped(redirect_uri)
         );
         let hash = STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
+        // No `form-action`: browsers apply it to where the client redirects to after it took the form, too.
         let policy = format!(
-            "default-src 'none'; script-src 'sha256-{hash}'; base-uri 'none'; frame-ancestors 'none'"
+            "default-src 'none'; script-src 'sha256-{hash}'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
         );
         reply::page(StatusCode::OK, html, &policy)
     }
