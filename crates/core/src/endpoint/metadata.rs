@@ -94,7 +94,10 @@ pub(super) fn answer(parts: &Parts, method: &Method) -> Response<Bytes> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // Public facts: every script may read them.
+    // Public facts: every script may read them, whatever headers its library sends along.
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if *method == Method::OPTIONS {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
+    }
     response
 }
