@@ -1,11 +1,9 @@
 //! The protocol through `Provider::handle`, without a socket: one module per RFC or topic, one test per rule.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod cors;
+mod pages;
+mod response_modes;
 mod rfc6749;
 mod rfc6750;
 mod rfc7009;
@@ -13,5 +11,6 @@ mod rfc7591;
 mod rfc7636;
 mod rfc7662;
 mod rfc8252;
+mod rfc8414;
 mod rfc9207;
 mod support;
