@@ -103,7 +103,9 @@ impl GrantType for Password {
         let password = Secret::from(request.required("password")?);
         let scopes = ctx.scopes(request.get("scope"), client.client(), &self.grant_type())?;
         let attempts = &ctx.parts.attempts;
-        let attempt = attempts.begin("password", username, ctx.peer(), ctx.now()).map_err(Error::too_many)?;
+        // The verifier may take several spellings of a name for one user; so does the limit.
+        let name = username.trim().to_lowercase();
+        let attempt = attempts.begin("password", &name, ctx.peer(), ctx.now()).map_err(Error::too_many)?;
         let approval = match self.verifier.verify(ctx, username, &password).await {
             Ok(approval) => approval,
             Err(error) => {
@@ -117,7 +119,7 @@ impl GrantType for Password {
                 Error::invalid_grant("The user name or the password is wrong.").because("password_wrong")
             );
         };
-        attempts.succeeded("password", username, ctx.peer());
+        attempts.succeeded("password", &name, ctx.peer());
         let scopes =
             approval.scopes.clone().map_or(scopes.clone(), |allowed| scopes.only(|s| allowed.contains(s)));
         Ok(Issuance::new_grant(NewGrant::approved(approval).scopes(scopes).refreshable()))
