@@ -2,7 +2,13 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod cors;
+#[cfg(feature = "legacy")]
+mod legacy;
+#[cfg(feature = "legacy")]
+mod logs;
 mod pages;
+#[cfg(feature = "legacy")]
+mod python_oauth2;
 mod response_modes;
 mod rfc6749;
 mod rfc6750;
