@@ -70,6 +70,7 @@ pub use params::Params;
 pub use policy::{Policy, ScopePolicy, ScopeSet};
 pub use provider::Provider;
 pub use random::{Random, RandomFailed, SystemRandom};
+pub use reply::escaped as html_escaped;
 pub use site::{Approval, Ask, Decision, SiteAdapter};
 pub use slow::{NoSlowHash, SlowHash};
 pub use standing::{Standing, Standings, Whose};

@@ -147,8 +147,13 @@ pub(crate) fn error_page(error: &Error, accept: Option<&str>) -> Response<Bytes>
     response
 }
 
-/// Text as HTML may have it, in attributes too.
-pub(crate) fn escaped(text: &str) -> String {
+/// Text as HTML may have it, in quoted attributes too. For what a page shows of a request: names, scopes, addresses.
+///
+/// ```
+/// assert_eq!(grantor_core::html_escaped("<b> & \"c\""), "&lt;b&gt; &amp; &quot;c&quot;");
+/// ```
+#[must_use]
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
