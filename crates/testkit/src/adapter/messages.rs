@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::probe::{COOKIES, PAGE, STATUS, Seen};
+use super::wire::Wire;
 use super::{AdapterSuite, form, request};
 use crate::suite::{Checked, Stop, ensure, fail};
 
@@ -97,7 +98,8 @@ pub(super) async fn repeated_headers_go_out(suite: AdapterSuite) -> Checked {
 }
 
 pub(super) async fn path_and_query_arrive_as_they_were_sent(suite: AdapterSuite) -> Checked {
-    let (probe, mut wire) = suite.connect().await?;
+    let (probe, server) = suite.probe().await?;
+    let mut wire = Wire::connect(server).await?;
     for query in ["a=%2F%2f%20+%C3%A9%e2%82%ac&a=&b&&=c&d=%252F", "x=~!$'()*,;:@/?", "%00=%0d%0a"] {
         wire.send(request(&format!("/token?{query}"), "", &form("x"))).await?;
         let answer = wire.answer().await?;
@@ -111,6 +113,8 @@ pub(super) async fn path_and_query_arrive_as_they_were_sent(suite: AdapterSuite)
     for path in
         ["/%74oken", "/token%2F", "/token/", "//token", "/./token", "/x/../token", "/TOKEN", "/token%3Fx"]
     {
+        // A framework may close the connection where nobody has read the body.
+        let mut wire = Wire::connect(server).await?;
         wire.send(request(path, "", &form("x"))).await?;
         let answer = wire.answer().await?;
         ensure!(
