@@ -8,7 +8,7 @@ use grantor::axum::GrantorService;
 use grantor::memory::MemoryStore;
 use grantor::{
     Authenticated, BoxError, Client, Ctx, Error, GrantType, GrantTypeName, Issuance, NewGrant, Provider,
-    ScopeSet, Scopes, StaticClients, TokenRequest,
+    ScopeSet, Scopes, StaticClients, TokenRequest, async_trait,
 };
 
 const TICKET: GrantTypeName = GrantTypeName::from_static("urn:example:grant:ticket");
@@ -17,7 +17,7 @@ const TICKET: GrantTypeName = GrantTypeName::from_static("urn:example:grant:tick
 #[derive(Debug)]
 struct Ticket;
 
-#[async_trait::async_trait]
+#[async_trait]
 impl GrantType for Ticket {
     fn grant_type(&self) -> GrantTypeName {
         TICKET

@@ -1,22 +1,22 @@
 //! The implicit grant (feature `legacy`): the token comes in the fragment of the redirect. For applications that are too old
 //! for the code grant.
 //!
-//! Open http://localhost:8081/authorize?response_type=token&client_id=old-app&state=xyz
+//! Open `http://localhost:8081/authorize?response_type=token&client_id=old-app&state=xyz`
 #![expect(clippy::print_stdout, reason = "says where it listens")]
 
 use axum::Router;
-use bytes::Bytes;
 use grantor::axum::GrantorService;
 use grantor::legacy::Implicit;
 use grantor::memory::MemoryStore;
 use grantor::{
-    Approval, Ask, BoxError, Client, Ctx, Decision, GrantTypeName, Provider, SiteAdapter, StaticClients,
+    Approval, Ask, BoxError, Client, Ctx, Decision, GrantTypeName, Provider, ResponseType, SiteAdapter,
+    StaticClients, async_trait, html_escaped,
 };
 
 #[derive(Debug)]
 struct Consent;
 
-#[async_trait::async_trait]
+#[async_trait]
 impl SiteAdapter for Consent {
     async fn decide(&self, _ctx: &Ctx<'_>, ask: &Ask<'_>) -> Result<Decision, BoxError> {
         match ask.form("decision") {
@@ -24,18 +24,15 @@ impl SiteAdapter for Consent {
             Some(_) => return Ok(Decision::Deny),
             None => {}
         }
-        let page = format!(
-            "<!doctype html><html lang=en><title>Allow?</title><form method=post action=\"{}\">\
-             <input type=hidden name=form_token value=\"{}\"><p>Allow {}?</p>\
-             <button name=decision value=allow>Allow</button> <button name=decision value=deny>Deny</button></form></html>",
-            ask.resume_url(),
-            ask.form_token(),
-            ask.request().client().client_id
-        );
-        let page = http::Response::builder()
-            .header("content-type", "text/html; charset=utf-8")
-            .body(Bytes::from(page))?;
-        Ok(Decision::Show(page))
+        Ok(Decision::page(format!(
+            "<!doctype html><html lang=\"en\"><title>Allow?</title><form method=\"post\" action=\"{}\">\
+             <input type=\"hidden\" name=\"form_token\" value=\"{}\"><p>Allow {}?</p>\
+             <button name=\"decision\" value=\"allow\">Allow</button> \
+             <button name=\"decision\" value=\"deny\">Deny</button></form></html>",
+            html_escaped(ask.resume_url()),
+            html_escaped(ask.form_token()),
+            html_escaped(&ask.request().client().display_name()),
+        )))
     }
 }
 
@@ -46,6 +43,7 @@ async fn main() -> Result<(), BoxError> {
         .public()
         .redirect_uri("http://localhost/callback")
         .grant_types([GrantTypeName::IMPLICIT])
+        .response_types([ResponseType::TOKEN])
         .build()?;
     let provider = Provider::builder(format!("http://localhost:{port}"))
         .store(MemoryStore::new())

@@ -9,13 +9,14 @@ use grantor::legacy::{Password, PasswordVerifier};
 use grantor::memory::MemoryStore;
 use grantor::{
     Approval, BoxError, Client, Ctx, GrantTypeName, Provider, RefreshToken, Secret, StaticClients,
+    async_trait,
 };
 
 /// Asks whatever knows the users. A real one compares slow hashes, also for names that do not exist.
 #[derive(Debug)]
 struct Users;
 
-#[async_trait::async_trait]
+#[async_trait]
 impl PasswordVerifier for Users {
     async fn verify(
         &self,

@@ -1,46 +1,44 @@
 //! The first example of python-oauth2, on axum: memory stores, the client abc/xyz, a page with a confirm form, code,
 //! implicit and refresh grants, access tokens of 30 days.
 //!
-//! Open http://localhost:8081/authorize?response_type=code&client_id=abc&state=xyz&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256
-//! and confirm; then redeem the code:
+//! Open `http://localhost:8081/authorize?response_type=code&client_id=abc&state=xyz&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256`
+//! and confirm; then redeem the code that stands in the address:
 //! `curl -u abc:xyz http://localhost:8081/token -d grant_type=authorization_code -d code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk -d code=...`
 #![expect(clippy::print_stdout, reason = "says where it listens")]
 
 use std::time::Duration;
 
 use axum::Router;
-use bytes::Bytes;
 use grantor::axum::GrantorService;
 use grantor::legacy::Implicit;
 use grantor::memory::MemoryStore;
 use grantor::{
     Approval, Ask, AuthorizationCode, BoxError, Client, Ctx, Decision, GrantTypeName, Provider, RefreshToken,
-    SiteAdapter, StaticClients, Uuid4,
+    ResponseType, SiteAdapter, StaticClients, async_trait, html_escaped,
 };
 
 const MONTH: Duration = Duration::from_secs(2_592_000);
 
+/// Everybody is alice here: a real site finds out who the user is first, see `login_redirect.rs`.
 #[derive(Debug)]
 struct Confirm;
 
-#[async_trait::async_trait]
+#[async_trait]
 impl SiteAdapter for Confirm {
     async fn decide(&self, _ctx: &Ctx<'_>, ask: &Ask<'_>) -> Result<Decision, BoxError> {
+        // Only a POST of the form below has fields: a parameter of the URL never counts as consent.
         if ask.form("confirm") == Some("1") {
-            return Ok(Decision::Allow(Approval::anonymous()));
+            return Ok(Decision::Allow(Approval::of("alice")));
         }
-        let page = format!(
-            "<!doctype html><html lang=en><title>Confirm</title><form method=post action=\"{}\">\
-             <input type=hidden name=form_token value=\"{}\"><input type=hidden name=confirm value=1>\
+        Ok(Decision::page(format!(
+            "<!doctype html><html lang=\"en\"><title>Confirm</title><form method=\"post\" action=\"{}\">\
+             <input type=\"hidden\" name=\"form_token\" value=\"{}\">\
+             <input type=\"hidden\" name=\"confirm\" value=\"1\">\
              <p>Allow {} to act for you?</p><button>Confirm</button></form></html>",
-            ask.resume_url(),
-            ask.form_token(),
-            ask.request().client().client_id
-        );
-        let page = http::Response::builder()
-            .header("content-type", "text/html; charset=utf-8")
-            .body(Bytes::from(page))?;
-        Ok(Decision::Show(page))
+            html_escaped(ask.resume_url()),
+            html_escaped(ask.form_token()),
+            html_escaped(&ask.request().client().display_name()),
+        )))
     }
 }
 
@@ -55,12 +53,12 @@ async fn main() -> Result<(), BoxError> {
             GrantTypeName::IMPLICIT,
             GrantTypeName::REFRESH_TOKEN,
         ])
+        .response_types([ResponseType::CODE, ResponseType::TOKEN])
         .build()?;
     let provider = Provider::builder(format!("http://localhost:{port}"))
         .store(MemoryStore::new())
         .clients(StaticClients::new([abc]))
         .site(Confirm)
-        .token_generator(Uuid4)
         .grant(AuthorizationCode::new().access_token_lifetime(MONTH))
         .grant(Implicit::new())
         .grant(RefreshToken::new().idle_lifetime(2 * MONTH).absolute_lifetime(12 * MONTH))

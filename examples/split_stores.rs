@@ -1,7 +1,7 @@
 //! Codes and waiting requests in one store, grants in another, clients in a third. The first argument is the port, the second
 //! the folder of the databases.
 //!
-//! Open http://localhost:8081/authorize?response_type=code&client_id=abc&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256
+//! Open `http://localhost:8081/authorize?response_type=code&client_id=abc&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256`
 #![expect(clippy::print_stdout, reason = "says where it listens")]
 
 use std::path::PathBuf;
@@ -15,14 +15,14 @@ use grantor::sqlite::{Options, SqliteStore};
 use grantor::store::{SplitStore, Store};
 use grantor::{
     Approval, Ask, AuthorizationCode, BoxError, Client, Clock as _, Ctx, Decision, Provider, RefreshToken,
-    SiteAdapter, StoredClients, SystemClock,
+    SiteAdapter, StoredClients, SystemClock, async_trait,
 };
 
 /// Everybody is signed in already, as behind a company's own gate.
 #[derive(Debug)]
 struct SignedIn;
 
-#[async_trait::async_trait]
+#[async_trait]
 impl SiteAdapter for SignedIn {
     async fn decide(&self, _ctx: &Ctx<'_>, _ask: &Ask<'_>) -> Result<Decision, BoxError> {
         Ok(Decision::Allow(Approval::of("alice")))

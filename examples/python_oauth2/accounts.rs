@@ -3,19 +3,19 @@
 use grantor::legacy::PasswordVerifier;
 use grantor::{
     Approval, AuthMethod, BoxError, Client, ClientBuilder, Ctx, GrantTypeName, InvalidClient, ResponseType,
-    Secret,
+    Secret, async_trait,
 };
 
 use crate::grants::TICKET;
 use crate::site::gold;
 
 /// The clients; they authenticate in the body.
-pub fn clients() -> Result<Vec<Client>, InvalidClient> {
+pub(crate) fn clients() -> Result<Vec<Client>, InvalidClient> {
     clients_with(&AuthMethod::CLIENT_SECRET_POST)
 }
 
 /// The clients with another way to authenticate.
-pub fn clients_with(method: &AuthMethod) -> Result<Vec<Client>, InvalidClient> {
+pub(crate) fn clients_with(method: &AuthMethod) -> Result<Vec<Client>, InvalidClient> {
     let callback = "http://localhost/callback";
     let code_only = base("codeonly", "codeonly-secret", method)
         .redirect_uri(callback)
@@ -52,16 +52,16 @@ fn all(id: &str, secret: &str, method: &AuthMethod) -> ClientBuilder {
 
 /// alice and bob.
 #[derive(Debug)]
-pub struct Users;
+pub(crate) struct Users;
 
 /// Whether this is a user's password.
-pub fn knows(name: &str, password: &Secret) -> bool {
+pub(crate) fn knows(name: &str, password: &Secret) -> bool {
     // Both are compared whatever the name is: the time tells nothing.
     let (alice, bob) = (password.matches("wonderland"), password.matches("builder"));
     (name == "alice" && alice) || (name == "bob" && bob)
 }
 
-#[async_trait::async_trait]
+#[async_trait]
 impl PasswordVerifier for Users {
     async fn verify(
         &self,

@@ -1,30 +1,33 @@
 //! Programs about client authentication, paths, and how an application mounts the provider.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use actix_web::{App, HttpResponse, HttpServer, web};
 use axum::Router;
-use axum::extract::{Form, Query};
-use axum::http::{HeaderName, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
 use axum::routing::get;
-use bytes::Bytes;
+use grantor::actix::{Access, GuardMiddleware, routes};
+use grantor::guard::Guard;
 use grantor::legacy::Implicit;
 use grantor::{
-    Approval, Ask, AuthMethod, BackChannel, BoxError, Client, ClientAuthentication, ClientCredentials,
-    ClientId, ClientSecretBasic, Ctx, Decision, Error, Paths, Provider, Secret, SiteAdapter, StaticClients,
-    client_refused,
+    AuthMethod, BackChannel, BoxError, Client, ClientAuthentication, ClientCredentials, ClientId,
+    ClientSecretBasic, Ctx, Error, Paths, Provider, StaticClients, async_trait, client_refused,
 };
 
-use crate::accounts;
 use crate::grants::code;
-use crate::site::{Always, Page, escaped};
-use crate::{Args, Program, resource};
+use crate::login::{self, Sessions};
+use crate::site::{Always, Page};
+use crate::{Args, Program, accounts, resource};
 
+/// Their names.
+pub(crate) const PROGRAMS: [&str; 6] =
+    ["basic_auth", "own_client_auth", "paths", "login_redirect", "flask_app", "tornado_app"];
+const HELLO: &str = "the application's own route";
 const OWN: AuthMethod = AuthMethod::from_static("x_client_key");
 
 /// The programs of this file.
-pub fn program(args: &Args) -> Result<Program, BoxError> {
+pub(crate) fn program(args: &Args) -> Result<Program, BoxError> {
     let base = args.provider()?;
     match args.program.as_str() {
         "basic_auth" => Program::of(
@@ -37,27 +40,30 @@ pub fn program(args: &Args) -> Result<Program, BoxError> {
                 .only_client_authentications(vec![Arc::new(ClientKey)])
                 .grant(ClientCredentials::new()),
         ),
-        "paths" => Program::of(
-            base.paths(Paths {
+        "paths" => {
+            let paths = Paths {
                 authorize: "/oauth/authorize".to_owned(),
                 token: "/oauth/token".to_owned(),
                 ..Paths::default()
-            })
-            .site_headers([HeaderName::from_static("x-tenant")])
-            .site(Page { about_request: true, ..Page::default() })
-            .grant(code(3600)),
-        ),
+            };
+            let mut program = Program::of(
+                base.paths(paths)
+                    .site_headers([HeaderName::from_static("x-tenant")])
+                    .site(Page { about_request: true, ..Page::default() })
+                    .grant(code(3600)),
+            )?;
+            program.touch = served_by;
+            Ok(program)
+        }
         "login_redirect" => {
-            let mut program = Program::of(base.site(OwnLogin).grant(code(3600)))?;
-            let mut bytes = [0; 16];
-            program.provider.ctx().random(&mut bytes)?;
-            SESSION.get_or_init(|| format!("{:032x}", u128::from_be_bytes(bytes)));
-            program.routes = Router::new().route("/login", get(login).post(signed_in));
+            let sessions = Sessions::default();
+            let mut program = Program::of(base.site(sessions.clone()).grant(code(3600)))?;
+            program.routes = login::routes(sessions);
             Ok(program)
         }
         "flask_app" => {
             let mut program = Program::of(base.site(Always).grant(code(3600)))?;
-            program.routes = Router::new().route("/hello", get(async || "the application's own route"));
+            program.routes = Router::new().route("/hello", get(async || HELLO));
             Ok(program)
         }
         _ => {
@@ -68,6 +74,12 @@ pub fn program(args: &Args) -> Result<Program, BoxError> {
     }
 }
 
+/// One more header on every answer: what `response_class` was for.
+fn served_by(mut answer: Response) -> Response {
+    answer.headers_mut().insert("x-served-by", HeaderValue::from_static("grantor-example"));
+    answer
+}
+
 /// `X-Client-Key: id/secret`.
 #[derive(Debug)]
 struct ClientKey;
@@ -76,7 +88,7 @@ fn client_key<'a>(request: &BackChannel<'a>) -> Option<(&'a str, &'a str)> {
     request.http().headers().get("x-client-key")?.to_str().ok()?.split_once('/')
 }
 
-#[async_trait::async_trait]
+#[async_trait]
 impl ClientAuthentication for ClientKey {
     fn method(&self) -> AuthMethod {
         OWN
@@ -94,74 +106,21 @@ impl ClientAuthentication for ClientKey {
     }
 }
 
-/// The value of the application's session cookie; new at each start.
-static SESSION: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-
-/// Sends the browser to the application's own login page.
-#[derive(Debug)]
-struct OwnLogin;
-
-#[async_trait::async_trait]
-impl SiteAdapter for OwnLogin {
-    async fn decide(&self, _ctx: &Ctx<'_>, ask: &Ask<'_>) -> Result<Decision, BoxError> {
-        let cookies =
-            ask.headers().get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let session = cookies.split("; ").find_map(|pair| pair.strip_prefix("app_session="));
-        let (user, value) = session.and_then(|session| session.split_once('.')).unwrap_or_default();
-        if SESSION.get().is_some_and(|known| Secret::from(value).matches(known)) {
-            return Ok(Decision::Allow(Approval::of(user)));
-        }
-        let to = format!("/login?next={}", ask.resume_url().replace('?', "%3F").replace('=', "%3D"));
-        Ok(Decision::Show(
-            http::Response::builder().status(303).header(header::LOCATION, to).body(Bytes::new())?,
-        ))
-    }
-}
-
-async fn login(Query(query): Query<HashMap<String, String>>) -> Html<String> {
-    let next = escaped(query.get("next").map(String::as_str).unwrap_or_default());
-    Html(format!(
-        "<!doctype html><html lang=\"en\"><head><title>Sign in</title></head><body><form method=\"post\" action=\"/login\">\
-         <input type=\"hidden\" name=\"next\" value=\"{next}\"><label>Name <input name=\"username\"></label>\
-         <label>Password <input type=\"password\" name=\"password\"></label><button type=\"submit\">Sign in</button>\
-         </form></body></html>"
-    ))
-}
-
-async fn signed_in(Form(form): Form<HashMap<String, String>>) -> Response {
-    let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-    let (user, next) = (field("username"), field("next"));
-    let known = accounts::knows(user, &Secret::from(field("password")));
-    match SESSION.get() {
-        // Back to ourselves only: never to an address that somebody else chose.
-        Some(session) if known && next.starts_with("/authorize?") => {
-            let cookie = format!("app_session={user}.{session}; Path=/; HttpOnly; SameSite=Lax");
-            ([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response()
-        }
-        _ => (StatusCode::FORBIDDEN, "wrong name or password\n").into_response(),
-    }
-}
-
 /// The counterpart of the Tornado example: the same provider in actix-web.
-pub fn run_on_actix(port: u16, provider: Provider) -> Result<(), BoxError> {
-    use actix_web::{App, HttpResponse, HttpServer, web};
-    actix_web::rt::System::new().block_on(async move {
-        let server = HttpServer::new(move || {
-            let guard = grantor::guard::Guard::new(provider.clone());
-            let facts = provider.clone();
-            App::new()
-                .configure(grantor::actix::routes(provider.clone()))
-                .app_data(web::Data::new(guard))
-                .route("/hello", web::get().to(async || "the application's own route"))
-                .route(
-                    "/resource",
-                    web::get().to(move |access: grantor::actix::Access| {
-                        let body = resource::facts(&facts, access.info());
-                        async move { HttpResponse::Ok().json(body) }
-                    }),
-                )
-        });
-        server.workers(1).bind(("127.0.0.1", port))?.run().await
-    })?;
-    Ok(())
+pub(crate) async fn serve_on_actix(port: u16, provider: Provider) -> Result<(), BoxError> {
+    let server = HttpServer::new(move || {
+        let guard = GuardMiddleware::new(Guard::new(provider.clone()));
+        let of_facts = provider.clone();
+        let resource = move |access: Access| {
+            let facts = resource::facts(&of_facts, access.info());
+            async move { HttpResponse::Ok().json(facts) }
+        };
+        App::new()
+            .configure(routes(provider.clone()))
+            .route("/hello", web::get().to(async || HELLO))
+            .service(web::resource("/resource").wrap(guard).route(web::get().to(resource)))
+    });
+    let server = server.workers(1).shutdown_timeout(3).bind(("127.0.0.1", port))?;
+    println!("listening on http://127.0.0.1:{port}");
+    Ok(server.run().await?)
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use grantor::legacy::{Implicit, Password};
 use grantor::{
     Authenticated, AuthorizationCode, BoxError, ClientCredentials, Ctx, Error, GrantType, GrantTypeName,
-    Issuance, NewGrant, ProviderBuilder, RefreshToken, ScopeSet, Scopes, StaticClients, TokenRequest, Uuid4,
+    Issuance, NewGrant, ProviderBuilder, RefreshToken, ScopePolicy, ScopeSet, Scopes, StaticClients,
+    TokenRequest, Uuid4, async_trait,
 };
 use serde_json::{Map, json};
 
@@ -13,38 +14,52 @@ use crate::accounts::{self, Users};
 use crate::site::Page;
 use crate::{Args, Program};
 
+/// Their names.
+pub(crate) const PROGRAMS: [&str; 9] = [
+    "quickstart",
+    "authorization_code",
+    "implicit",
+    "resource_owner",
+    "client_credentials",
+    "refresh_token",
+    "rotation",
+    "short_lifetimes",
+    "custom_grant",
+];
+
 /// The name of the ticket grant.
-pub const TICKET: GrantTypeName = GrantTypeName::from_static("urn:example:grant:ticket");
-const MONTH: u64 = 2_592_000;
+pub(crate) const TICKET: GrantTypeName = GrantTypeName::from_static("urn:example:grant:ticket");
+/// 30 days, in seconds.
+pub(crate) const MONTH: u64 = 2_592_000;
 
 /// That many seconds.
-pub const fn secs(secs: u64) -> Duration {
+pub(crate) const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
 /// Refresh tokens that live so many seconds after each use. The original knew no other end, so the one of the whole grant
 /// is far away here.
-pub fn refresh(life: u64) -> RefreshToken {
+pub(crate) fn refresh(life: u64) -> RefreshToken {
     RefreshToken::new().idle_lifetime(secs(life)).absolute_lifetime(secs(life.max(MONTH) * 120))
 }
 
 /// The code grant with access tokens of so many seconds.
-pub fn code(life: u64) -> AuthorizationCode {
+pub(crate) fn code(life: u64) -> AuthorizationCode {
     AuthorizationCode::new().access_token_lifetime(secs(life))
 }
 
 /// The scopes of several programs.
-pub fn profile() -> Result<ScopeSet, BoxError> {
+pub(crate) fn profile() -> Result<ScopeSet, BoxError> {
     Ok(ScopeSet::new(Scopes::parse("profile_read profile_write")?))
 }
 
 /// The same with the default of several programs.
-pub fn profile_with_default() -> Result<ScopeSet, BoxError> {
+pub(crate) fn profile_with_default() -> Result<ScopeSet, BoxError> {
     Ok(profile()?.with_default(Scopes::parse("profile_read")?))
 }
 
 /// The programs of this file.
-pub fn program(args: &Args) -> Result<Program, BoxError> {
+pub(crate) fn program(args: &Args) -> Result<Program, BoxError> {
     let base = args.provider()?;
     let builder: ProviderBuilder = match args.program.as_str() {
         "quickstart" => base
@@ -63,33 +78,43 @@ pub fn program(args: &Args) -> Result<Program, BoxError> {
         "refresh_token" => base.scopes(profile()?).grant(code(3600)).grant(refresh(MONTH).rotate(false)),
         "rotation" => base.grant(code(3600)).grant(refresh(MONTH).retry_window(secs(1))),
         "short_lifetimes" => base.grant(code(2).code_lifetime(secs(1))).grant(refresh(4)),
-        _ => base.scopes(ScopeSet::new(Scopes::parse("ride")?)).grant(ClientCredentials::new()).grant(Ticket),
+        _ => {
+            let ride = Scopes::parse("ride")?;
+            let scopes = ScopeSet::new(ride.clone()).with_default(ride);
+            base.grant(ClientCredentials::new()).grant(Ticket { scopes })
+        }
     };
     Program::of(builder)
 }
 
 /// A golden ticket gives alice a ride.
 #[derive(Debug)]
-struct Ticket;
+struct Ticket {
+    scopes: ScopeSet,
+}
 
-#[async_trait::async_trait]
+#[async_trait]
 impl GrantType for Ticket {
     fn grant_type(&self) -> GrantTypeName {
         TICKET
     }
 
+    fn scopes(&self) -> Option<&dyn ScopePolicy> {
+        Some(&self.scopes)
+    }
+
     async fn decide(
         &self,
-        _ctx: &Ctx<'_>,
-        _client: &Authenticated,
+        ctx: &Ctx<'_>,
+        client: &Authenticated,
         request: &TokenRequest<'_>,
     ) -> Result<Issuance, Error> {
         if request.required("ticket")? != "golden-ticket" {
             return Err(Error::invalid_grant("This ticket is not valid")
                 .with_uri("https://docs.example.test/errors#ticket"));
         }
+        let scopes = ctx.scopes(request.get("scope"), client.client(), &TICKET)?;
         let data = Map::from_iter([("ticket".to_owned(), json!("golden"))]);
-        let ride = NewGrant::for_subject("alice").scopes(Scopes::parse("ride")?).data(data);
-        Ok(Issuance::new_grant(ride))
+        Ok(Issuance::new_grant(NewGrant::for_subject("alice").scopes(scopes).data(data)))
     }
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod apps;
 mod grants;
+mod login;
 mod resource;
 mod site;
 mod stores;
@@ -14,18 +15,41 @@ mod tokens;
 mod file_store;
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
 use grantor::axum::GrantorService;
 use grantor::memory::MemoryStore;
 use grantor::{BoxError, Provider, ProviderBuilder, StaticClients};
+use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: python_oauth2 --program NAME --port N [--store FOLDER]";
 
+/// Makes a program of its name.
+type Make = fn(&Args) -> Result<Program, BoxError>;
+
+/// All programs, by the file that they stand in.
+const PROGRAMS: [(&[&str], Make); 4] = [
+    (&grants::PROGRAMS, grants::program),
+    (&tokens::PROGRAMS, tokens::program),
+    (&apps::PROGRAMS, apps::program),
+    (&stores::PROGRAMS, stores::program),
+];
+
+/// Programs of stores that this release does not have.
+const LATER: [(&str, &str); 5] = [
+    ("memcache_client", "memcached"),
+    ("memcache_servers", "memcached"),
+    ("mongodb", "MongoDB"),
+    ("redis_store", "Redis"),
+    ("mixed_stores", "MongoDB and the memcached"),
+];
+
 /// What the command line says.
 #[derive(Debug, Default)]
-pub struct Args {
+struct Args {
     program: String,
     port: u16,
     store: Option<String>,
@@ -38,7 +62,7 @@ impl Args {
             let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
             match word.as_str() {
                 "--program" => args.program = value,
-                "--port" => args.port = value.parse()?,
+                "--port" => args.port = value.parse().map_err(|_| format!("{value} is no port number"))?,
                 "--store" => args.store = Some(value),
                 _ => return Err(format!("unknown option {word}").into()),
             }
@@ -58,47 +82,46 @@ impl Args {
             .site(site::Page::default()))
     }
 
-    fn pick(&self) -> Result<Program, BoxError> {
-        match self.program.as_str() {
-            "quickstart" | "authorization_code" | "implicit" | "resource_owner" | "client_credentials"
-            | "refresh_token" | "rotation" | "short_lifetimes" | "custom_grant" => grants::program(self),
-            "scopes" | "scope_class" | "unique_tokens" | "random_tokens" | "own_tokens" => {
-                tokens::program(self)
+    fn make(&self) -> Result<Program, BoxError> {
+        let name = self.program.as_str();
+        if let Some((_, store)) = LATER.iter().find(|(later, _)| *later == name) {
+            let why = format!("the program {name} needs the {store} store, which this release does not have");
+            return Err(why.into());
+        }
+        match PROGRAMS.iter().find(|(names, _)| names.contains(&name)) {
+            Some((_, make)) => make(self),
+            None => {
+                let all: Vec<&str> = PROGRAMS.iter().flat_map(|(names, _)| names.iter().copied()).collect();
+                Err(format!("there is no program {name}; there are {}", all.join(", ")).into())
             }
-            "basic_auth" | "own_client_auth" | "paths" | "login_redirect" | "flask_app" | "tornado_app" => {
-                apps::program(self)
-            }
-            "slow_store" | "failing_store" | "own_store" => stores::program(self),
-            "memcache_client" | "memcache_servers" => Err(missing(&self.program, "memcached")),
-            "mongodb" | "mixed_stores" => Err(missing(&self.program, "MongoDB")),
-            "redis_store" => Err(missing(&self.program, "Redis")),
-            other => Err(format!("there is no program {other}").into()),
         }
     }
 }
 
-fn missing(program: &str, store: &str) -> BoxError {
-    format!("the program {program} needs the {store} store, which this release does not have").into()
-}
-
 /// A program: its provider, and what the application has besides.
-pub struct Program {
+struct Program {
     provider: Provider,
     /// Routes of the application itself.
     routes: Router,
+    /// What the application does to every answer.
+    touch: fn(Response) -> Response,
     /// Runs on actix-web instead of axum.
     on_actix: bool,
 }
 
 impl Program {
     fn of(builder: ProviderBuilder) -> Result<Self, BoxError> {
-        Ok(Self { provider: builder.build()?, routes: Router::new(), on_actix: false })
+        Ok(Self {
+            provider: builder.build()?,
+            routes: Router::new(),
+            touch: |answer| answer,
+            on_actix: false,
+        })
     }
 }
 
 fn main() -> ExitCode {
-    let done = Args::parse(std::env::args().skip(1)).and_then(|args| run(&args));
-    match done {
+    match Args::parse(std::env::args().skip(1)).and_then(|args| run(&args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}\n{USAGE}");
@@ -108,44 +131,36 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), BoxError> {
-    // Programs with stored clients write them before they serve, so all are picked inside the runtime.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let program = {
-        let _inside = runtime.enter();
-        args.pick()?
-    };
+    // A program whose clients are in a store writes them before it serves.
+    let inside = runtime.enter();
+    let program = args.make()?;
     if program.on_actix {
-        return apps::run_on_actix(args.port, program.provider);
+        return runtime.block_on(apps::serve_on_actix(args.port, program.provider));
     }
-    runtime.block_on(serve(args, program))
+    let served = runtime.block_on(serve(args.port, program));
+    drop(inside);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
 }
 
-async fn serve(args: &Args, program: Program) -> Result<(), BoxError> {
-    let provider = Arc::new(program.provider.clone());
+async fn serve(port: u16, program: Program) -> Result<(), BoxError> {
+    let touch = program.touch;
     let app = program
         .routes
-        .merge(resource::route(provider))
-        .fallback_service(GrantorService::new(program.provider));
-    let app =
-        if args.program == "paths" { app.layer(axum::middleware::map_response(served_by)) } else { app };
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", args.port)).await?;
-    println!("listening on http://127.0.0.1:{}", args.port);
-    axum::serve(listener, app).with_graceful_shutdown(terminated()).await?;
-    Ok(())
-}
-
-/// One more header on every answer: what `response_class` was for.
-async fn served_by(mut response: axum::response::Response) -> axum::response::Response {
-    response.headers_mut().insert("x-served-by", axum::http::HeaderValue::from_static("grantor-example"));
-    response
-}
-
-/// Ends at SIGTERM.
-async fn terminated() {
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut signal) => {
-            signal.recv().await;
-        }
-        Err(error) => eprintln!("SIGTERM cannot be waited for: {error}"),
+        .merge(resource::route(&program.provider))
+        .fallback_service(GrantorService::new(program.provider))
+        .layer(map_response(move |answer| std::future::ready(touch(answer))));
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    println!("listening on http://127.0.0.1:{port}");
+    let mut terminate = signal(SignalKind::terminate())?;
+    let terminated = async move {
+        terminate.recv().await;
+    };
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        served = async { axum::serve(listener, app).with_graceful_shutdown(terminated).await } => Ok(served?),
+        // Whoever keeps a connection busy is not waited for longer.
+        () = async { terminate.recv().await; tokio::time::sleep(Duration::from_secs(3)).await } => Ok(()),
     }
 }

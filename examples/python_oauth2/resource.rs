@@ -1,47 +1,29 @@
 //! `GET /resource`: what the original's `fetch_by_token` was used for.
 
-use std::sync::Arc;
-
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use grantor::{Provider, TokenInfo, bearer};
+use grantor::axum::{Access, GuardLayer};
+use grantor::guard::Guard;
+use grantor::{Provider, TokenInfo};
 use serde_json::{Value, json};
 
 /// The route.
-pub fn route(provider: Arc<Provider>) -> Router {
-    Router::new().route("/resource", get(resource)).with_state(provider)
-}
-
-async fn resource(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Response {
-    let token = match bearer::token(&headers) {
-        Ok(Some(token)) => token,
-        Ok(None) => return refused(None),
-        Err(error) => return refused(Some(&error)),
-    };
-    match provider.token_info(token).await {
-        Ok(Some(info)) => Json(facts(&provider, &info)).into_response(),
-        Ok(None) => refused(Some(&bearer::invalid_token())),
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-    }
-}
-
-fn refused(error: Option<&grantor::Error>) -> Response {
-    let (status, challenge) = bearer::challenge("example", error, None);
-    (status, [(header::WWW_AUTHENTICATE, challenge)]).into_response()
+pub(crate) fn route(provider: &Provider) -> Router {
+    let guard = GuardLayer::new(Guard::new(provider.clone()));
+    let provider = provider.clone();
+    let resource = async move |access: Access| Json(facts(&provider, access.info()));
+    Router::new().route("/resource", get(resource).layer(guard))
 }
 
 /// The facts about a token, with the names of the original.
-pub fn facts(provider: &Provider, info: &TokenInfo) -> Value {
-    let left = info.expires_at.since(provider.clock().now()).as_secs();
+pub(crate) fn facts(provider: &Provider, info: &TokenInfo) -> Value {
+    let left = info.expires_at.since(provider.clock().now()).as_millis().div_ceil(1000);
     json!({
         "client_id": info.client_id.as_str(),
         "grant_type": info.grant_type.as_str(),
         "scopes": info.scopes.iter().collect::<Vec<_>>(),
         "data": info.data,
         "user_id": info.subject.as_deref(),
-        "expires_in": (!info.expires_at.is_never()).then_some(left),
+        "expires_in": (!info.expires_at.is_never()).then(|| u64::try_from(left).unwrap_or(u64::MAX)),
     })
 }

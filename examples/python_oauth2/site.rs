@@ -1,27 +1,24 @@
 //! Site adapters: the page with a form, and one that says yes to everything.
 
-use std::fmt::Write as _;
-
-use bytes::Bytes;
-use grantor::{Approval, Ask, BoxError, Ctx, Decision, SiteAdapter};
+use grantor::{Approval, Ask, BoxError, Ctx, Decision, SiteAdapter, async_trait, html_escaped};
 use serde_json::{Map, Value, json};
 
 /// The data that resource servers see.
-pub fn gold() -> Map<String, Value> {
+pub(crate) fn gold() -> Map<String, Value> {
     Map::from_iter([("plan".to_owned(), json!("gold"))])
 }
 
 /// A page with a form; the user is alice.
 #[derive(Debug)]
-pub struct Page {
+pub(crate) struct Page {
     /// One button and a hidden field, as in the original's first example.
-    pub confirm_only: bool,
+    pub(crate) confirm_only: bool,
     /// Fails when the state is `boom`.
-    pub fails_on_boom: bool,
+    pub(crate) fails_on_boom: bool,
     /// The data is about the request itself: its tenant header, its state, the headers that were handed over.
-    pub about_request: bool,
+    pub(crate) about_request: bool,
     /// What resource servers see otherwise.
-    pub data: Map<String, Value>,
+    pub(crate) data: Map<String, Value>,
 }
 
 impl Default for Page {
@@ -30,7 +27,7 @@ impl Default for Page {
     }
 }
 
-#[async_trait::async_trait]
+#[async_trait]
 impl SiteAdapter for Page {
     async fn decide(&self, _ctx: &Ctx<'_>, ask: &Ask<'_>) -> Result<Decision, BoxError> {
         if self.fails_on_boom && ask.request().state() == Some("boom") {
@@ -39,11 +36,11 @@ impl SiteAdapter for Page {
         if ask.form("deny").is_some() {
             return Ok(Decision::Deny);
         }
-        if ask.form("allow").is_some() || (self.confirm_only && ask.form("confirm") == Some("1")) {
+        if ask.form(if self.confirm_only { "confirm" } else { "allow" }) == Some("1") {
             let data = if self.about_request { about(ask) } else { self.data.clone() };
             return Ok(Decision::Allow(Approval::of("alice").data(data)));
         }
-        Ok(Decision::Show(html(&self.page(ask))?))
+        Ok(Decision::page(self.page(ask)))
     }
 }
 
@@ -59,7 +56,7 @@ impl Page {
              <button type=\"submit\" name=\"deny\" value=\"1\">Deny</button>"
         };
         if self.about_request {
-            // What the first request brought; the form need not bring the header again.
+            // What the first request brought: the browser need not send the header again.
             fields.push_str(&hidden("tenant", tenant(ask).unwrap_or_default()));
             fields.push_str(&hidden("names", &names(ask).join(" ")));
         }
@@ -67,9 +64,9 @@ impl Page {
             "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Allow?</title></head><body><main>\
              <h1>Allow {}?</h1><p>It asks for: {}</p><form method=\"post\" action=\"{}\">{fields}{buttons}</form>\
              </main></body></html>",
-            escaped(&client),
-            escaped(if scopes.is_empty() { "nothing in particular" } else { &scopes }),
-            escaped(ask.resume_url()),
+            html_escaped(&client),
+            html_escaped(if scopes.is_empty() { "nothing in particular" } else { &scopes }),
+            html_escaped(ask.resume_url()),
         )
     }
 }
@@ -82,11 +79,10 @@ fn names(ask: &Ask<'_>) -> Vec<String> {
     ask.headers().keys().map(|name| name.as_str().to_owned()).collect()
 }
 
+/// The headers of the request that brought the decision, or else of the one that opened the page.
 fn about(ask: &Ask<'_>) -> Map<String, Value> {
-    let all = match ask.form("names") {
-        Some(text) if ask.headers().is_empty() => text.split(' ').map(str::to_owned).collect(),
-        _ => names(ask),
-    };
+    let before = ask.form("names").unwrap_or_default().split_whitespace().map(str::to_owned);
+    let all = if ask.headers().is_empty() { before.collect() } else { names(ask) };
     Map::from_iter([
         ("tenant".to_owned(), json!(tenant(ask).or(ask.form("tenant")))),
         ("asked".to_owned(), json!(ask.request().state())),
@@ -96,37 +92,15 @@ fn about(ask: &Ask<'_>) -> Map<String, Value> {
 
 /// Every request is authenticated already.
 #[derive(Debug)]
-pub struct Always;
+pub(crate) struct Always;
 
-#[async_trait::async_trait]
+#[async_trait]
 impl SiteAdapter for Always {
     async fn decide(&self, _ctx: &Ctx<'_>, _ask: &Ask<'_>) -> Result<Decision, BoxError> {
         Ok(Decision::Allow(Approval::of("alice").data(gold())))
     }
 }
 
-/// A page of this text.
-pub fn html(text: &str) -> Result<http::Response<Bytes>, http::Error> {
-    http::Response::builder()
-        .header("content-type", "text/html; charset=utf-8")
-        .body(Bytes::from(text.to_owned()))
-}
-
 fn hidden(name: &str, value: &str) -> String {
-    format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(value))
-}
-
-/// Text as HTML may have it.
-pub fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' | '<' | '>' | '"' | '\'' => {
-                // Writing into a String cannot fail.
-                let _ = write!(out, "&#{};", u32::from(c));
-            }
-            _ => out.push(c),
-        }
-    }
-    out
+    format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", html_escaped(value))
 }

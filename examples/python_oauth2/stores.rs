@@ -6,22 +6,27 @@ use std::time::Duration;
 use grantor::legacy::Password;
 use grantor::memory::MemoryStore;
 use grantor::store::{Created, Key, Promises, Record, Removed, Replaced, Revision, Stage, Store, StoreError};
-use grantor::{BoxError, ClientCredentials, Clock as _, Secret, StoredClients, SystemClock, Timestamp};
+use grantor::{
+    BoxError, ClientCredentials, Clock as _, Secret, StoredClients, SystemClock, Timestamp, async_trait,
+};
 
 use crate::accounts::{self, Users};
 use crate::file_store::FileStore;
-use crate::grants::{code, profile_with_default, refresh, secs};
+use crate::grants::{MONTH, code, profile_with_default, refresh, secs};
 use crate::site::Page;
 use crate::{Args, Program};
 
+/// Their names.
+pub(crate) const PROGRAMS: [&str; 3] = ["slow_store", "failing_store", "own_store"];
+
 /// The programs of this file.
-pub fn program(args: &Args) -> Result<Program, BoxError> {
+pub(crate) fn program(args: &Args) -> Result<Program, BoxError> {
     let base = args.provider()?;
     Program::of(match args.program.as_str() {
         "slow_store" => base
             .store(Wrapped { inner: MemoryStore::new(), delay: Duration::from_millis(50), refuses: false })
             .grant(code(3600))
-            .grant(refresh(2_592_000).retry_window(secs(10))),
+            .grant(refresh(MONTH).retry_window(secs(10))),
         "failing_store" => base
             .store(Wrapped { inner: MemoryStore::new(), delay: Duration::ZERO, refuses: true })
             .site(Page { fails_on_boom: true, ..Page::default() })
@@ -38,7 +43,7 @@ pub fn program(args: &Args) -> Result<Program, BoxError> {
                 .key(Secret::from("the key of an example, not of a server that anybody uses"))
                 .grant(code(3600))
                 .grant(Password::new(Users).access_token_lifetime(secs(600)).unique_tokens())
-                .grant(refresh(2_592_000).retry_window(secs(1)))
+                .grant(refresh(MONTH).retry_window(secs(1)))
         }
     })
 }
@@ -71,7 +76,7 @@ impl Wrapped {
     }
 }
 
-#[async_trait::async_trait]
+#[async_trait]
 impl Store for Wrapped {
     async fn load(&self, key: &Key, now: Timestamp) -> Result<Option<(Record, Revision)>, StoreError> {
         self.pass(None).await?;

@@ -4,16 +4,20 @@ use std::fmt::Write as _;
 
 use grantor::legacy::{Implicit, Password};
 use grantor::{
-    BoxError, Client, ClientCredentials, Error, GrantTypeName, RandomBytes, ScopePolicy, Scopes, Secret,
-    TokenGenerator,
+    BoxError, Client, ClientCredentials, Error, GrantTypeName, ProviderBuilder, RandomBytes, ScopePolicy,
+    Scopes, Secret, TokenGenerator,
 };
 
 use crate::accounts::Users;
-use crate::grants::{code, profile, profile_with_default, refresh, secs};
+use crate::grants::{MONTH, code, profile, profile_with_default, refresh, secs};
 use crate::{Args, Program};
 
+/// Their names.
+pub(crate) const PROGRAMS: [&str; 5] =
+    ["scopes", "scope_class", "unique_tokens", "random_tokens", "own_tokens"];
+
 /// The programs of this file.
-pub fn program(args: &Args) -> Result<Program, BoxError> {
+pub(crate) fn program(args: &Args) -> Result<Program, BoxError> {
     let base = args.provider()?;
     Program::of(match args.program.as_str() {
         "scopes" => base
@@ -25,18 +29,21 @@ pub fn program(args: &Args) -> Result<Program, BoxError> {
         "unique_tokens" => base
             .unique_tokens()
             .key(Secret::from("the key of an example, not of a server that anybody uses"))
+            .scopes(profile_with_default()?)
             .grant(code(3600))
-            .grant(Password::new(Users).access_token_lifetime(secs(600)).scopes(profile_with_default()?))
-            .grant(refresh(2_592_000)),
-        "random_tokens" => {
-            base.token_generator(RandomBytes { bytes: 36 }).grant(code(3600)).grant(ClientCredentials::new())
-        }
-        _ => base
-            .token_generator(Seed)
-            .grant(code(3600))
-            .grant(refresh(2_592_000))
-            .grant(ClientCredentials::new()),
+            .grant(Password::new(Users).access_token_lifetime(secs(600)))
+            .grant(refresh(MONTH)),
+        "random_tokens" => all_grants(base.token_generator(RandomBytes { bytes: 36 })),
+        _ => all_grants(base.token_generator(Seed)),
     })
+}
+
+fn all_grants(base: ProviderBuilder) -> ProviderBuilder {
+    base.grant(code(3600))
+        .grant(Implicit::new())
+        .grant(Password::new(Users))
+        .grant(ClientCredentials::new())
+        .grant(refresh(MONTH))
 }
 
 /// `status`, and everything that starts with `repo:`.
@@ -50,9 +57,9 @@ impl ScopePolicy for StatusAndRepos {
         _client: &Client,
         _kind: &GrantTypeName,
     ) -> Result<Scopes, Error> {
-        let asked = asked.cloned().unwrap_or_default();
+        let Some(asked) = asked else { return Ok(Scopes::empty()) };
         match asked.iter().find(|scope| *scope != "status" && !scope.starts_with("repo:")) {
-            None => Ok(asked),
+            None => Ok(asked.clone()),
             Some(scope) => Err(Error::invalid_scope(format!("{scope} is neither status nor repo:NAME."))),
         }
     }
