@@ -178,6 +178,16 @@ async function walk(walker) {
     assert.match(await walker.text(), /"?active"?\W+false/);
   });
 
+  await step('the account lists applications and sessions, and a withdrawal asks again', async () => {
+    await page.goto(`${setting.issuer}/account`);
+    await walker.look_at('account');
+    await walker.press(/withdraw.*demo/i);
+    assert.match(await walker.text(), /no application/i);
+    await walker.look_at('withdrawn');
+    await walker.start();
+    assert.ok(await page.getByRole('button', { name: /^allow$/i }).count(), await walker.text());
+  });
+
   await step('logout asks, then acts', async () => {
     await page.goto(`${setting.issuer}/logout`);
     await walker.look_at('logout');

@@ -38,8 +38,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let file = cli.config.as_deref();
     let load = || Config::load(file).map_err(|problems| Failure::config(&problems));
     match cli.command {
-        Command::Dev(args) => dev::run(args, load()?),
-        Command::Serve(args) => serve::run(args, load()?),
+        Command::Dev(args) => dev::run(&args, file),
+        Command::Serve(args) => serve::run(&args, file),
         Command::Config(args) => config::run(&args, load),
     }
 }

@@ -111,11 +111,26 @@ impl Config {
     /// # Errors
     /// Everything that is wrong, each with its place, its key, the reason and what to write instead.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self, Vec<Problem>> {
+        Self::load_changed(file, true, |_| {})
+    }
+
+    /// The same after a change of the variables, for commands that have flags or defaults of their own. Where no file is
+    /// named and `look_for_one` is false, none is read.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub(crate) fn load_changed(
+        file: Option<&Path>,
+        look_for_one: bool,
+        change: impl FnOnce(&mut BTreeMap<String, String>),
+    ) -> Result<Self, Vec<Problem>> {
         let variables = std::env::vars_os().filter_map(|(name, value)| {
             let name = name.into_string().ok().filter(|name| name.starts_with("GRANTOR_"))?;
             Some((name, value.to_string_lossy().into_owned()))
         });
-        read::load(file, &variables.collect())
+        let mut variables = variables.collect();
+        change(&mut variables);
+        read::load(file, look_for_one, &variables)
     }
 
     /// The issuer identifier (RFC 8414 §2): as set, or `http://localhost` with the port of `listen`.

@@ -35,9 +35,14 @@ pub(super) struct Reading<'a> {
 ///
 /// # Errors
 /// All that is wrong.
-pub(super) fn load(file: Option<&Path>, variables: &Variables) -> Result<Config, Vec<Problem>> {
+pub(super) fn load(
+    file: Option<&Path>,
+    look_for_one: bool,
+    variables: &Variables,
+) -> Result<Config, Vec<Problem>> {
     let path = file.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_owned);
     let (text, there) = match fs::read_to_string(&path) {
+        _ if file.is_none() && !look_for_one => (String::new(), false),
         Ok(text) => (text, true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && file.is_none() => {
             (String::new(), false)

@@ -1,0 +1,195 @@
+//! Listening, connections and their limits, and the graceful stop.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::Front;
+use super::io::{Busy, Patience, Timed};
+use super::request;
+
+/// How long the accept loop rests after an error such as "too many open files".
+const REST: Duration = Duration::from_millis(100);
+
+/// Serves on these listeners until `stop` is done. Then readiness is off, the listeners are closed, and what is in flight has
+/// the configured time to be answered.
+pub(crate) async fn serve(listeners: Vec<TcpListener>, front: Arc<Front>, stop: impl Future<Output = ()>) {
+    let (closed, closing) = watch::channel(false);
+    let places = Places::new(&front);
+    for listener in listeners {
+        tokio::spawn(accept(listener, Arc::clone(&front), Arc::clone(&places), closing.clone()));
+    }
+    drop(closing);
+    stop.await;
+    front.stop();
+    let _ = closed.send(true);
+    // Each loop and each connection holds a receiver until it has ended.
+    if tokio::time::timeout(front.limits().shutdown_timeout, closed.closed()).await.is_err() {
+        tracing::warn!(target: "grantor", reason = "stop_cut_short", "some connections did not end in time and were cut");
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    front: Arc<Front>,
+    places: Arc<Places>,
+    mut closing: watch::Receiver<bool>,
+) {
+    let server = Arc::new(server(&front));
+    loop {
+        let next = async {
+            // No more is accepted than there are places: further connections wait in the system's queue.
+            let permit = places.permit().await;
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            next = next => next,
+            () = closed(&mut closing) => return,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(cause) => {
+                tracing::warn!(target: "grantor", reason = "accept_failed", %cause, "a connection could not be accepted");
+                tokio::time::sleep(REST).await;
+                continue;
+            }
+        };
+        let Some(place) = places.of(address.ip(), permit) else {
+            tracing::info!(target: "grantor", reason = "too_many_connections", peer = %address.ip(), "a connection was closed: its address has too many");
+            continue;
+        };
+        tokio::spawn(connection(
+            Arc::clone(&server),
+            stream,
+            address.ip(),
+            Arc::clone(&front),
+            closing.clone(),
+            place,
+        ));
+    }
+}
+
+/// Ends when the server is asked to stop.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, and then the server is too.
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
+fn server(front: &Front) -> http1::Builder {
+    let limits = front.limits();
+    let mut server = http1::Builder::new();
+    server
+        .timer(TokioTimer::new())
+        // `Timed` knows the difference between an idle connection and slow headers.
+        .header_read_timeout(None)
+        .max_header_size(limits.header_bytes)
+        .max_buf_size(limits.header_bytes.max(16 * 1024));
+    if limits.headers != 100 {
+        // hyper's own limit of 100 costs no allocation.
+        server.max_headers(limits.headers);
+    }
+    server
+}
+
+async fn connection(
+    server: Arc<http1::Builder>,
+    stream: TcpStream,
+    address: IpAddr,
+    front: Arc<Front>,
+    mut closing: watch::Receiver<bool>,
+    place: Place,
+) {
+    // Answers are small and whole.
+    let _ = stream.set_nodelay(true);
+    let busy = Busy::default();
+    let limits = front.limits();
+    let patience = Patience { idle: limits.idle_timeout, headers: limits.header_timeout };
+    let io = TokioIo::new(Timed::new(stream, busy.clone(), patience));
+    let service = service_fn(move |request| {
+        let (front, working) = (Arc::clone(&front), busy.begin());
+        async move {
+            let answer = request::answer(&front, address, request).await;
+            drop(working);
+            Ok::<_, std::convert::Infallible>(answer)
+        }
+    });
+    let mut connection = pin!(server.serve_connection(io, service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = closed(&mut closing) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(cause) = ended {
+        tracing::debug!(target: "grantor", peer = %address, %cause, "a connection ended early");
+    }
+    drop(place);
+}
+
+/// Who may have how many connections.
+#[derive(Debug)]
+struct Places {
+    all: Option<Arc<Semaphore>>,
+    per_address: usize,
+    held: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// One connection's place; free again when it is dropped.
+#[derive(Debug)]
+struct Place {
+    places: Arc<Places>,
+    address: IpAddr,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Places {
+    fn new(front: &Front) -> Arc<Self> {
+        let limits = front.limits();
+        let all = (limits.connections > 0)
+            .then(|| Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))));
+        Arc::new(Self { all, per_address: limits.connections_per_address, held: Mutex::default() })
+    }
+
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        Arc::clone(self.all.as_ref()?).acquire_owned().await.ok()
+    }
+
+    fn of(self: &Arc<Self>, address: IpAddr, permit: Option<OwnedSemaphorePermit>) -> Option<Place> {
+        if self.per_address > 0 {
+            let mut held = self.held.lock();
+            let count = held.entry(address).or_default();
+            if *count >= self.per_address {
+                return None;
+            }
+            *count += 1;
+        }
+        Some(Place { places: Arc::clone(self), address, _permit: permit })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.places.per_address == 0 {
+            return;
+        }
+        let mut held = self.places.held.lock();
+        if let Some(count) = held.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&self.address);
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The memory of consents: which scopes a user gave a client, and when. Only more scopes ask again.
+//!
+//! A consent is a record under H(client, user) with both as its columns, so that a user's consents can be listed. It counts
+//! only if it is younger than the consent's not-before, so that a withdrawal holds whoever made it and whatever was lost.
+
+use std::sync::Arc;
+
+use grantor::store::{Created, Filter, Key, Kind, Record, Replaced, Stage, Store, StoreError};
+use grantor::{Scopes, Standings, Timestamp, Whose};
+use minicbor::{Decode, Encode};
+
+use super::body;
+
+/// So many consents of one user are listed.
+const LISTED: usize = 500;
+/// Two tabs may consent at once; so often a lost write is tried again.
+const TRIES: usize = 5;
+
+#[derive(Debug, Clone, Encode, Decode)]
+#[cbor(map)]
+struct Stored {
+    #[n(0)]
+    scopes: String,
+    #[n(1)]
+    at: i64,
+}
+
+/// What a user allowed a client.
+#[derive(Debug, Clone)]
+pub(crate) struct Consent {
+    pub(crate) client: Arc<str>,
+    pub(crate) scopes: Scopes,
+    pub(crate) at: Timestamp,
+}
+
+/// The consents of one server.
+#[derive(Debug)]
+pub(crate) struct Consents {
+    store: Arc<dyn Store>,
+    standings: Arc<Standings>,
+}
+
+fn key(client: &str, subject: &str) -> Key {
+    Key::named(Kind::CONSENT, &format!("{client}\0{subject}"))
+}
+
+fn consent(record: &Record) -> Result<Option<Consent>, StoreError> {
+    let Some(client) = record.client.clone() else { return Ok(None) };
+    let stored: Stored = body::read(record)?;
+    let scopes = Scopes::parse(&stored.scopes).unwrap_or_default();
+    Ok(Some(Consent { client, scopes, at: Timestamp::from_millis(stored.at) }))
+}
+
+impl Consents {
+    pub(crate) fn new(store: Arc<dyn Store>, standings: Arc<Standings>) -> Self {
+        Self { store, standings }
+    }
+
+    /// What the user has allowed this client already.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub(crate) async fn find(
+        &self,
+        client: &str,
+        subject: &str,
+        now: Timestamp,
+    ) -> Result<Option<Consent>, StoreError> {
+        let Some((record, _)) = self.store.load(&key(client, subject), now).await? else { return Ok(None) };
+        let Some(found) = consent(&record)? else { return Ok(None) };
+        Ok(self.holds(&found, subject, now).await?.then_some(found))
+    }
+
+    async fn holds(&self, consent: &Consent, subject: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let whose = Whose::Consent { client: &consent.client, subject };
+        Ok(self.standings.get(whose, now).await?.allows(consent.at))
+    }
+
+    /// Remembers that the user allowed these scopes, besides those from before.
+    ///
+    /// # Errors
+    /// The store does not answer; then the user may be asked once more.
+    pub(crate) async fn remember(
+        &self,
+        client: &str,
+        subject: &str,
+        scopes: &Scopes,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = key(client, subject);
+        for _ in 0..TRIES {
+            let loaded = self.store.load(&key, now).await?;
+            let before = match &loaded {
+                Some((record, _)) => consent(record)?,
+                None => None,
+            };
+            let mut all = scopes.clone();
+            if let Some(before) = before
+                && self.holds(&before, subject, now).await?
+            {
+                all = Scopes::parse(&format!("{} {}", before.scopes, scopes)).unwrap_or(all);
+            }
+            let record = Record {
+                key,
+                stage: Stage::Live,
+                expires_at: Timestamp::NEVER,
+                client: Some(Arc::from(client)),
+                subject: Some(Arc::from(subject)),
+                body: body::write(&Stored { scopes: all.to_string(), at: now.as_millis() }),
+            };
+            let done = match loaded {
+                Some((_, revision)) => {
+                    matches!(self.store.replace(&record, revision, now).await?, Replaced::Replaced(_))
+                }
+                None => matches!(self.store.create(&record, now).await?, Created::Created(_)),
+            };
+            if done {
+                return Ok(());
+            }
+        }
+        Err(StoreError::nothing_written("others keep changing this consent; try again"))
+    }
+
+    /// Withdraws a consent: what was granted by it ends at its next use, and the user is asked again.
+    ///
+    /// # Errors
+    /// The store does not answer; then nobody knows whether it was done: do it again.
+    pub(crate) async fn withdraw(
+        &self,
+        client: &str,
+        subject: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.standings.end_earlier(Whose::Consent { client, subject }, now).await?;
+        let _ = self.store.remove(&key(client, subject), now).await?;
+        Ok(())
+    }
+
+    /// All that the user allowed; `None` where the store cannot list.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub(crate) async fn of(&self, subject: &str, now: Timestamp) -> Result<Option<Vec<Consent>>, StoreError> {
+        let Some(index) = self.store.index() else { return Ok(None) };
+        let mut consents = Vec::new();
+        for record in index.list(&Filter::kind(Kind::CONSENT).subject(subject), None, LISTED, now).await? {
+            if let Some(one) = consent(&record)?
+                && self.holds(&one, subject, now).await?
+            {
+                consents.push(one);
+            }
+        }
+        Ok(Some(consents))
+    }
+}
