@@ -177,7 +177,7 @@ mod tests {
             let path = folder.path().join("grantor.toml");
             std::fs::write(&path, &file).unwrap();
             let none = std::collections::BTreeMap::new();
-            let read = super::super::read::load(Some(&path), &none);
+            let read = super::super::read::load(Some(&path), true, &none);
             let read = read.unwrap_or_else(|problems| panic!("{file}: {problems:?}"));
             assert_eq!((setting.show)(&read), shown, "{file}");
             assert!(page.contains(&format!("| `{}` |", setting.key)) && page.contains(&setting.variable()));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use grantor::{Digest, Paths, Provider, Secret};
+use grantor::{Digest, Paths, Provider, Random as _, Secret, SystemRandom};
 use http::{Request, Response, StatusCode, header};
 use serde_json::Value;
 use url::form_urlencoded::{Serializer, byte_serialize};
@@ -31,7 +31,7 @@ impl Asked {
     /// With a new state and verifier; `None` where the system gives no random bytes.
     pub(super) fn new() -> Option<Self> {
         let mut random = [0; 56];
-        getrandom::fill(&mut random).ok()?;
+        SystemRandom.fill(&mut random).ok()?;
         let (verifier, state) = random.split_at(32);
         Some(Self {
             state: URL_SAFE_NO_PAD.encode(state),

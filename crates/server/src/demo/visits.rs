@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use grantor::{Random as _, SystemRandom};
 use http::{HeaderMap, HeaderValue, header};
 use parking_lot::Mutex;
 
@@ -63,7 +64,7 @@ impl Visits {
             return Some((id, None));
         }
         let mut id = Id::default();
-        getrandom::fill(&mut id).ok()?;
+        SystemRandom.fill(&mut id).ok()?;
         let text = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax", URL_SAFE_NO_PAD.encode(id));
         let cookie = HeaderValue::from_str(&text).ok()?;
         let mut known = self.0.lock();

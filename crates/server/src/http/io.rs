@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
 /// Whether a request of the connection is being handled; shared with the service of the connection.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +81,7 @@ impl Timed {
         }
         self.waiting = what;
         if let Some(patience) = self.limit() {
-            self.deadline.as_mut().reset(Instant::now() + patience);
+            self.deadline.as_mut().set(sleep(patience));
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use grantor::Peer;
+use grantor::{Peer, Random as _, SystemRandom};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -36,7 +36,7 @@ impl Ids {
     pub(super) fn new() -> Self {
         let mut random = [0; 4];
         // Without random bytes ids of two processes may meet; nothing but the log goes by them.
-        let _ = getrandom::fill(&mut random);
+        let _ = SystemRandom.fill(&mut random);
         Self { process: u32::from_be_bytes(random), next: AtomicU64::new(1) }
     }
 
@@ -51,7 +51,7 @@ pub(super) async fn answer(
     connection: IpAddr,
     mut request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let started = Instant::now();
+    let started = Instant::now(); // how long the answer took, for the log
     let id = front.ids().next();
     let forwarded = request.headers().get_all("x-forwarded-for").iter();
     let peer = front.app().peer(connection, forwarded.filter_map(|value| value.to_str().ok()));

@@ -12,7 +12,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use grantor::store::{Created, Filter, Key, Kind, Record, Removed, Stage, Store, StoreError};
-use grantor::{Digest, Secret, Timestamp};
+use grantor::{Digest, Random as _, Secret, SystemRandom, Timestamp};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderValue, header};
 use minicbor::{Decode, Encode};
@@ -116,7 +116,8 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<HeaderValue, StoreError> {
         let mut random = Zeroizing::new([0; 42]);
-        getrandom::fill(random.as_mut_slice())
+        SystemRandom
+            .fill(random.as_mut_slice())
             .map_err(|_| StoreError::nothing_written("the system gives no random bytes"))?;
         let (unique, secret) = random.split_at(10);
         let mut id = [0; 16];
