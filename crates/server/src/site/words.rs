@@ -49,6 +49,6 @@ mod tests {
         assert_eq!(words(600), "10 minutes");
         assert_eq!(words(36_000), "10 hours");
         assert_eq!(words(30 * 86_400), "30 days");
-        assert_eq!(moment(Timestamp::from_secs(1_795_649_400)), "25 November 2026, 22:10 UTC");
+        assert_eq!(moment(Timestamp::from_secs(1_795_649_400)), "25 November 2026, 23:30 UTC");
     }
 }
