@@ -32,6 +32,7 @@ mod error;
 mod event;
 mod grant;
 mod grant_type;
+mod grants;
 mod limit;
 mod params;
 mod policy;
@@ -65,6 +66,7 @@ pub use grant_type::{
     AuthorizationCode, ClientCredentials, Front, GrantType, Issuance, NewGrant, RefreshPolicy, RefreshToken,
     TokenRequest,
 };
+pub use grants::{GrantInfo, Grants};
 pub use limit::{Attempt, Attempts};
 pub use params::Params;
 pub use policy::{Policy, ScopePolicy, ScopeSet};

@@ -126,6 +126,23 @@ impl Provider {
         info::access_token(&Ctx::new(&self.parts, None), access_token).await
     }
 
+    /// The facts about an access or refresh token, if it is alive, for operators.
+    ///
+    /// # Errors
+    /// As [`Provider::token_info`].
+    pub async fn inspect_token(&self, token: &str) -> Result<Option<TokenInfo>, Error> {
+        Ok(info::find(&Ctx::new(&self.parts, None), token).await?.map(|found| found.info))
+    }
+
+    /// Ends a token, whatever client it was issued to, for operators: an access token alone, a refresh token with its
+    /// whole grant (RFC 7009 §2.1). Whether there was such a token.
+    ///
+    /// # Errors
+    /// 503 where the store does not answer; then nobody knows whether it was done: do it again.
+    pub async fn revoke_token(&self, token: &str) -> Result<bool, Error> {
+        endpoint::revoke_token(&Ctx::new(&self.parts, None), token).await
+    }
+
     /// Does something with the provider's time, randomness and rules outside of a request.
     pub fn ctx(&self) -> Ctx<'_> {
         Ctx::new(&self.parts, None)

@@ -22,6 +22,7 @@ use crate::provider::Parts;
 use crate::reply;
 
 pub(crate) use metadata::{document as metadata_document, path as metadata_path};
+pub(crate) use revoke::by_operator as revoke_token;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Endpoint {

@@ -1,5 +1,7 @@
 //! The revocation endpoint (RFC 7009). 200 only once the token is certainly dead.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
@@ -35,12 +37,7 @@ async fn revoke(
     loaded: Loaded<Grant>,
 ) -> Result<(), Error> {
     let grant = &loaded.value;
-    let genuine = match presented.kind {
-        TokenKind::Code => false,
-        TokenKind::Access => grant.live_access(&presented.digest, ctx.now()).is_some(),
-        TokenKind::Refresh => grant.refresh.as_ref().is_some_and(|refresh| refresh.is_of_lineage(presented)),
-    };
-    if !genuine {
+    if !is_genuine(ctx, presented, grant) {
         return Ok(());
     }
     let client_id = client.client().client_id.as_str();
@@ -50,16 +47,40 @@ async fn revoke(
         return Err(Error::invalid_request("The token was issued to another client.")
             .because("token_of_other_client"));
     }
-    let (id, subject) = (grant.id, grant.subject.clone());
+    end(ctx, presented, loaded).await
+}
+
+/// Ends a token whatever client it was issued to; whether there was such a token. For operators.
+pub(crate) async fn by_operator(ctx: &Ctx<'_>, token: &str) -> Result<bool, Error> {
+    match pointer::find(ctx, token).await? {
+        Some((presented, loaded)) if is_genuine(ctx, &presented, &loaded.value) => {
+            end(ctx, &presented, loaded).await.map(|()| true)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Whether the presented string is a live access token, or a present or former refresh token of the grant.
+fn is_genuine(ctx: &Ctx<'_>, presented: &Presented, grant: &Grant) -> bool {
+    match presented.kind {
+        TokenKind::Code => false,
+        TokenKind::Access => grant.live_access(&presented.digest, ctx.now()).is_some(),
+        TokenKind::Refresh => grant.refresh.as_ref().is_some_and(|refresh| refresh.is_of_lineage(presented)),
+    }
+}
+
+async fn end(ctx: &Ctx<'_>, presented: &Presented, loaded: Loaded<Grant>) -> Result<(), Error> {
+    let grant = &loaded.value;
+    let (id, client, subject) = (grant.id, Arc::clone(&grant.client), grant.subject.clone());
     if presented.kind == TokenKind::Refresh {
         // > If the particular token is a refresh token ..., then the authorization server SHOULD also invalidate all
         // > access tokens based on the same authorization grant (§2.1)
         swap::remove(ctx, id).await?;
-        event::revoked(client_id, subject.as_deref(), "grant");
+        event::revoked(&client, subject.as_deref(), "grant");
         return Ok(());
     }
     revoke_access(ctx, presented, loaded).await?;
-    event::revoked(client_id, subject.as_deref(), "access_token");
+    event::revoked(&client, subject.as_deref(), "access_token");
     Ok(())
 }
 
