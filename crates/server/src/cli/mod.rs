@@ -1,9 +1,21 @@
 //! The command line: one file for each command.
+//!
+//! All but `serve` and `dev` act on the store, so a running server knows what they did as soon as it reads it again.
 
+mod client;
 mod config;
+mod consent;
+mod context;
 mod dev;
+mod grant;
+mod input;
+mod maintenance;
+mod not_before;
 mod output;
 mod serve;
+mod session;
+mod token;
+mod user;
 
 use std::path::PathBuf;
 
@@ -11,14 +23,20 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::failure::Failure;
+use context::Context;
 
 /// An OAuth 2.0 authorization server.
+///
+/// `grantor dev` tries it out, `grantor serve` runs it. All other commands act on its store, also while it runs.
 #[derive(Debug, Parser)]
-#[command(name = "grantor", version, max_term_width = 100)]
+#[command(name = "grantor", version, max_term_width = 100, propagate_version = true)]
 pub(crate) struct Cli {
-    /// The configuration file; `grantor.toml` in this folder if there is one.
+    /// The configuration file. Without it `grantor.toml` in this folder, if there is one.
     #[arg(long, global = true, env = "GRANTOR_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Print JSON where something is listed, shown or made.
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -31,15 +49,51 @@ enum Command {
     Serve(serve::Args),
     /// Show, check or explain the configuration.
     Config(config::Args),
+    /// Make, list, show, change, disable and delete clients.
+    #[command(subcommand)]
+    Client(Box<client::Command>),
+    /// Make, list, show, change, disable and delete users.
+    #[command(subcommand)]
+    User(user::Command),
+    /// Tell what a token is, or end it. The token is read from standard input.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// List, show and end grants: what users allowed clients.
+    #[command(subcommand)]
+    Grant(grant::Command),
+    /// Withdraw what a user allowed a client.
+    #[command(subcommand)]
+    Consent(consent::Command),
+    /// List and end logins in browsers.
+    #[command(subcommand)]
+    Session(session::Command),
+    /// End everything that was issued up to now: of all, of a user, or of a client.
+    NotBefore(not_before::Args),
+    /// Bring the store to the schema of this release. Make a backup first.
+    Migrate,
+    /// Delete what has expired from the store. A running server does it too.
+    Sweep,
 }
 
 /// Runs the command.
+///
+/// # Errors
+/// What went wrong; the exit code of [`Failure`] tells mistakes of the caller from others.
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
-    let file = cli.config.as_deref();
-    let load = || Config::load(file).map_err(|problems| Failure::config(&problems));
+    let load = || Config::load(cli.config.as_deref()).map_err(|problems| Failure::config(&problems));
+    let context = || Ok::<_, Failure>(Context::new(load()?, cli.json));
     match cli.command {
         Command::Dev(args) => dev::run(&args, file),
         Command::Serve(args) => serve::run(&args, file),
         Command::Config(args) => config::run(&args, load),
+        Command::Client(command) => context()?.run(async |own| client::run(own, *command).await),
+        Command::User(command) => context()?.run(async |own| user::run(own, command).await),
+        Command::Token(command) => context()?.run(async |own| token::run(own, command).await),
+        Command::Grant(command) => context()?.run(async |own| grant::run(own, command).await),
+        Command::Consent(command) => context()?.run(async |own| consent::run(own, command).await),
+        Command::Session(command) => context()?.run(async |own| session::run(own, command).await),
+        Command::NotBefore(args) => context()?.run(async |own| not_before::run(own, args).await),
+        Command::Migrate => maintenance::migrate(&load()?),
+        Command::Sweep => context()?.run(async |own| maintenance::sweep(own).await),
     }
 }

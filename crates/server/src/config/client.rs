@@ -56,7 +56,7 @@ const fn setting(
     meaning: &'static str,
     set: fn(&mut Draft, Raw<'_>) -> Result<(), Wrong>,
 ) -> Setting<Draft> {
-    Setting { section: "", key, kind, meaning, secret: false, set, show: |_| String::new() }
+    Setting { section: "", key, kind, meaning, set, show: |_| String::new() }
 }
 
 const fn lifetime(

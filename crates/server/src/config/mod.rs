@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 use grantor::{Client, Scopes};
 
+pub(crate) use client::{auth_method, grant_type, response_type};
 pub(crate) use lifetimes::Lifetimes;
 pub(crate) use limits::Limits;
 pub(crate) use log::Log;
@@ -33,6 +34,7 @@ pub(crate) use network::Network;
 pub(crate) use passwords::Passwords;
 pub(crate) use policy::Policy;
 pub(crate) use problem::{Origin, Problem};
+pub(crate) use read::without_line_end;
 pub(crate) use setting::Setting;
 pub(crate) use user::{FilePassword, FileUser};
 

@@ -75,7 +75,14 @@ pub(super) fn load(
     reading.document(document.get_ref());
     reading.environment();
     check::all(&mut reading);
-    if reading.problems.is_empty() { Ok(reading.config) } else { Err(reading.problems) }
+    if reading.problems.is_empty() {
+        return Ok(reading.config);
+    }
+    reading.problems.sort_by_key(|problem| match problem.origin {
+        Origin::File { line, .. } => line,
+        Origin::Variable(_) | Origin::Default => usize::MAX,
+    });
+    Err(reading.problems)
 }
 
 impl Reading<'_> {
@@ -262,15 +269,15 @@ impl Reading<'_> {
         );
         let before = self.problems.len();
         self.table(&shown, "", table, &client::SETTINGS.iter().collect::<Vec<_>>(), &mut draft);
-        if self.problems.len() > before {
-            return;
-        }
         let origin = self.source.origin(at);
-        if !draft.has_id {
-            return self.problem(origin, shown, "client_id is missing");
+        if !draft.has_id && !table.contains_key("client_id") {
+            self.problem(origin.clone(), shown.clone(), "client_id is missing");
         }
         let names = ["client_secret", "client_secret_file", "client_secret_env"];
         let Ok(secret) = self.secret(&origin, &shown, names, &draft.secrets) else { return };
+        if self.problems.len() > before {
+            return;
+        }
         if let Some(secret) = secret {
             draft.client.secrets.push(grantor::ClientSecret::digest_of(secret.expose()));
         }
@@ -286,12 +293,12 @@ impl Reading<'_> {
         );
         let before = self.problems.len();
         self.table(&shown, "", table, &user::SETTINGS.iter().collect::<Vec<_>>(), &mut draft);
-        if self.problems.len() > before {
-            return;
-        }
         let origin = self.source.origin(at);
         let names = ["password", "password_file", "password_env"];
         let Ok(clear) = self.secret(&origin, &shown, names, &draft.passwords) else { return };
+        if self.problems.len() > before {
+            return;
+        }
         check::user(self, origin, &shown, draft, clear);
     }
 
@@ -337,7 +344,7 @@ impl Reading<'_> {
 }
 
 /// A text without its last line end.
-pub(super) fn without_line_end(text: &str) -> &str {
+pub(crate) fn without_line_end(text: &str) -> &str {
     let line = text.strip_suffix('\n').unwrap_or(text);
     line.strip_suffix('\r').unwrap_or(line)
 }

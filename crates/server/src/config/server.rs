@@ -13,7 +13,6 @@ pub(super) const SETTINGS: &[Setting<Config>] = &[
         key: "issuer",
         kind: "URL",
         meaning: "The URL of this server, as clients and browsers know it (RFC 8414 section 2). Tokens and metadata name it; the Host header of a request never counts. Without it: http://localhost and the port of `listen`",
-        secret: false,
         set: |config, raw| {
             raw.text()?.clone_into(&mut config.issuer);
             Ok(())

@@ -17,8 +17,6 @@ pub(crate) struct Setting<T> {
     pub(crate) kind: &'static str,
     /// What it does, in units and consequences.
     pub(crate) meaning: &'static str,
-    /// Whether its value is never shown.
-    pub(crate) secret: bool,
     /// Sets it.
     pub(crate) set: fn(&mut T, Raw<'_>) -> Result<(), Wrong>,
     /// Its value as it would stand in the file; empty where it has none.
@@ -49,7 +47,6 @@ macro_rules! setting {
             key: $key,
             kind: <$type as $crate::config::value::Value>::KIND,
             meaning: $meaning,
-            secret: false,
             set: |target, raw| {
                 let value = <$type as $crate::config::value::Value>::read(raw)?;
                 let check: fn(&$type) -> bool = $check;

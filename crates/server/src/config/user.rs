@@ -52,7 +52,7 @@ const fn setting(
     meaning: &'static str,
     set: fn(&mut Draft, Raw<'_>) -> Result<(), Wrong>,
 ) -> Setting<Draft> {
-    Setting { section: "", key, kind, meaning, secret: false, set, show: |_| String::new() }
+    Setting { section: "", key, kind, meaning, set, show: |_| String::new() }
 }
 
 /// The keys of an entry.
@@ -66,7 +66,7 @@ pub(super) const SETTINGS: &[Setting<Draft>] = &[
         "text",
         "The password, of any length up to 4096 bytes; all of it counts",
         |draft, raw| {
-            let password = raw.text()?;
+            let password = raw.secret()?;
             crate::passwords::check(password).map_err(str::to_owned)?;
             draft.passwords.clear = Some(Secret::from(password));
             Ok(())
@@ -90,7 +90,7 @@ pub(super) const SETTINGS: &[Setting<Draft>] = &[
         "text",
         "An Argon2id hash of the password in PHC form instead (`$argon2id$..`)",
         |draft, raw| {
-            let hash = raw.text()?;
+            let hash = raw.secret()?;
             // A wrong value could be a password: it is not repeated.
             if !crate::passwords::is_hash(hash) {
                 return Err("this is no Argon2id hash in PHC form; write \"$argon2id$v=19$m=..,t=..,p=..$..$..\", or use `password`".into());

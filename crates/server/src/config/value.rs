@@ -31,6 +31,11 @@ impl Raw<'_> {
         }
     }
 
+    /// The text of a string that no message may repeat.
+    pub(crate) fn secret(&self) -> Result<&str, Wrong> {
+        self.text().map_err(|_| "it must be a text in quotes".to_owned())
+    }
+
     /// The digits of a number, or the text of a string: what may be a duration.
     fn number_or_text(&self, wanted: &str) -> Result<&str, Wrong> {
         match self {
@@ -77,7 +82,13 @@ impl Raw<'_> {
             Raw::Toml(DeValue::String(text)) => quoted(&shortened(text)),
             Raw::Toml(DeValue::Integer(number)) => shortened(&number.to_string()),
             Raw::Toml(DeValue::Boolean(truth)) => truth.to_string(),
-            Raw::Toml(other) => format!("a {}", other.type_str()),
+            Raw::Toml(DeValue::Array(array)) => {
+                format!(
+                    "[{}]",
+                    array.iter().map(|item| Raw::Toml(item.get_ref()).shown()).collect::<Vec<_>>().join(", ")
+                )
+            }
+            Raw::Toml(other) => format!("this {}", other.type_str()),
         }
     }
 }
