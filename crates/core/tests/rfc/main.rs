@@ -6,6 +6,7 @@ mod cors;
 mod legacy;
 #[cfg(feature = "legacy")]
 mod logs;
+mod operators;
 mod pages;
 #[cfg(feature = "legacy")]
 mod python_oauth2;
