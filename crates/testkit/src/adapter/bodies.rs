@@ -82,7 +82,9 @@ pub(super) async fn a_body_over_the_limit_is_refused(suite: AdapterSuite) -> Che
 pub(super) async fn an_endless_body_is_refused_before_it_is_read(suite: AdapterSuite) -> Checked {
     let (probe, server) = suite.probe().await?;
     let zeros = [b'0'; 16 * 1024];
-    let piece = [format!("{:x}\r\n", zeros.len()).as_bytes(), &zeros, b"\r\n"].concat();
+    // In chunks below the limit, so that none of them alone is too large.
+    let chunk = [format!("{:x}\r\n", LIMIT / 8).as_bytes(), &[b'0'; LIMIT / 8], b"\r\n"].concat();
+    let piece = chunk.repeat(zeros.len() / chunk.len());
     for (headers, piece) in [(CHUNKED, &piece[..]), ("content-length: 1099511627776\r\n", &zeros[..])] {
         let Wire { mut input, output } = Wire::connect(server).await?;
         let mut wire = output;
