@@ -96,3 +96,8 @@ fn outward(response: http::Response<Bytes>) -> HttpResponse {
     }
     out.body(body)
 }
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

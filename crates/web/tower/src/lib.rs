@@ -92,3 +92,8 @@ fn address(extensions: &Extensions) -> Option<SocketAddr> {
     }
     extensions.get::<SocketAddr>().copied()
 }
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
