@@ -83,8 +83,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let load = || Config::load(cli.config.as_deref()).map_err(|problems| Failure::config(&problems));
     let context = || Ok::<_, Failure>(Context::new(load()?, cli.json));
     match cli.command {
-        Command::Dev(args) => dev::run(&args, file),
-        Command::Serve(args) => serve::run(&args, file),
+        Command::Dev(args) => dev::run(&args, cli.config.as_deref()),
+        Command::Serve(args) => serve::run(&args, cli.config.as_deref()),
         Command::Config(args) => config::run(&args, load),
         Command::Client(command) => context()?.run(async |own| client::run(own, *command).await),
         Command::User(command) => context()?.run(async |own| user::run(own, command).await),
