@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod cors;
+mod hostile;
 #[cfg(feature = "legacy")]
 mod legacy;
 #[cfg(feature = "legacy")]
@@ -20,4 +21,5 @@ mod rfc7662;
 mod rfc8252;
 mod rfc8414;
 mod rfc9207;
+mod security;
 mod support;

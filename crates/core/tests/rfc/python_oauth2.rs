@@ -425,6 +425,9 @@ async fn unique_tokens_are_never_those_that_were_revoked() {
     assert!(!world.is_active(&first).await && world.is_active(&second).await);
 }
 
+/// Whether a token has the shape of its generator.
+type Fits = fn(&str) -> bool;
+
 #[tokio::test]
 async fn token_generators_uuid4_random_bytes_and_ones_own() {
     #[derive(Debug)]
@@ -442,7 +445,7 @@ async fn token_generators_uuid4_random_bytes_and_ones_own() {
             && text.as_bytes()[14] == b'4'
             && text.bytes().filter(|byte| *byte == b'-').count() == 4
     };
-    let worlds: [(World, fn(&str) -> bool); 3] = [
+    let worlds: [(World, Fits); 3] = [
         (generated(Uuid4), uuid),
         (generated(RandomBytes { bytes: 20 }), |text| text.len() == 27),
         (generated(Own), |text| text.len() == 68),
