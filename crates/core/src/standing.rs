@@ -66,6 +66,11 @@ impl Standing {
         !self.disabled && granted_at.as_millis() >= self.not_before
     }
 
+    /// Ends what was granted before this moment; what has ended already stays so.
+    pub(crate) fn raise(&mut self, not_before: Timestamp) {
+        self.not_before = self.not_before.max(not_before.as_millis());
+    }
+
     fn and(self, other: Self) -> Self {
         Self { disabled: self.disabled || other.disabled, not_before: self.not_before.max(other.not_before) }
     }
@@ -157,8 +162,8 @@ impl Standings {
     /// # Errors
     /// [`StoreError`] where the engine does not answer; then nobody knows whether it was done: do it again.
     pub async fn end_earlier(&self, whose: Whose<'_>, now: Timestamp) -> Result<(), StoreError> {
-        let from = now.after(Duration::from_millis(1)).as_millis();
-        self.change(whose, now, |standing| standing.not_before = standing.not_before.max(from)).await
+        let from = now.after(Duration::from_millis(1));
+        self.change(whose, now, |standing| standing.raise(from)).await
     }
 
     /// Switches off or on. What was granted before is dead for good once it was switched off.
@@ -171,11 +176,11 @@ impl Standings {
         disabled: bool,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let from = now.after(Duration::from_millis(1)).as_millis();
+        let from = now.after(Duration::from_millis(1));
         self.change(whose, now, |standing| {
             standing.disabled = disabled;
             if disabled {
-                standing.not_before = standing.not_before.max(from);
+                standing.raise(from);
             }
         })
         .await

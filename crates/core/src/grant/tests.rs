@@ -1,1 +1,0 @@
-//! The steps of a grant against a small model.
