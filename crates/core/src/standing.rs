@@ -256,3 +256,16 @@ fn record(key: Key, standing: &Standing) -> Record {
     let body: Bytes = standing.to_body();
     Record { key, stage: Stage::Live, expires_at: Timestamp::NEVER, client: None, subject: None, body }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::released;
+
+    #[test]
+    fn version_1_standing() {
+        let standing: Standing = released("standing-1.hex");
+        assert!(standing.disabled);
+        assert_eq!(standing.not_before(), Timestamp::from_millis(1_800_000_000_001));
+    }
+}

@@ -230,3 +230,77 @@ pub(crate) async fn finish(ctx: &Ctx<'_>, id: [u8; 16]) -> Result<(), Error> {
         Removed::Absent => Err(gone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::testing::{hex, record, released};
+
+    #[test]
+    fn version_1_request() {
+        let pending: Pending = released("request-1.hex");
+        assert_eq!(pending.redirect_uri, "https://rp.example/cb");
+        assert!(pending.redirect_uri_asked);
+        assert_eq!((pending.response_mode.as_str(), pending.response_type.as_str()), ("query", "code"));
+        assert_eq!(pending.state.as_deref(), Some("st ate"));
+        assert_eq!(pending.grant_type, "authorization_code");
+        assert_eq!(pending.scopes, "read write");
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        assert_eq!(pending.challenge, Some(CodeChallenge::of(verifier)));
+        assert_eq!(*pending.browser.as_bytes(), [1; 32]);
+        assert_eq!(pending.client, "abc");
+    }
+
+    #[test]
+    fn version_1_request_with_the_least() {
+        let pending: Pending = released("request-1-least.hex");
+        assert!(!pending.redirect_uri_asked);
+        assert_eq!((pending.response_mode.as_str(), pending.response_type.as_str()), ("form_post", "token"));
+        assert_eq!((pending.grant_type.as_str(), pending.scopes.as_str()), ("implicit", ""));
+        assert!(pending.state.is_none() && pending.challenge.is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            texts in proptest::array::uniform6(".{0,30}"),
+            asked in any::<bool>(),
+            state in proptest::option::of(".{0,30}"),
+            challenge in proptest::option::of(".{0,30}"),
+            browser in any::<[u8; 32]>(),
+        ) {
+            let [redirect_uri, response_mode, response_type, grant_type, scopes, client] = texts;
+            let pending = Pending {
+                redirect_uri: redirect_uri.clone(),
+                redirect_uri_asked: asked,
+                response_mode: response_mode.clone(),
+                state: state.clone(),
+                response_type: response_type.clone(),
+                grant_type: grant_type.clone(),
+                scopes: scopes.clone(),
+                challenge: challenge.as_deref().map(CodeChallenge::of),
+                browser: Digest::from_bytes(browser),
+                client: client.clone(),
+            };
+            let read = Pending::from_record(&record(pending.to_body())).unwrap();
+            prop_assert_eq!(hex(&read.to_body()), hex(&pending.to_body()));
+            let read = (
+                [read.redirect_uri, read.response_mode, read.response_type, read.grant_type, read.scopes, read.client],
+                read.redirect_uri_asked,
+                read.state,
+                read.challenge,
+                *read.browser.as_bytes(),
+            );
+            let written = (
+                [redirect_uri, response_mode, response_type, grant_type, scopes, client],
+                asked,
+                state,
+                challenge.as_deref().map(CodeChallenge::of),
+                browser,
+            );
+            prop_assert_eq!(read, written);
+        }
+    }
+}

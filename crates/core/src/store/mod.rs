@@ -31,6 +31,8 @@ mod typed;
 
 pub use record::{Key, Kind, Record, Revision, Stage};
 pub use split::SplitStore;
+#[cfg(test)]
+pub(crate) use typed::testing;
 pub(crate) use typed::{Body, Loaded, load};
 
 use std::fmt;

@@ -13,7 +13,7 @@ use crate::store::{Body, Created, Key, Kind, Loaded, Record, Stage, load};
 use crate::types::Digest;
 
 /// What a pointer record says.
-struct Pointer {
+pub(crate) struct Pointer {
     kind: TokenKind,
     grant: GrantId,
 }
@@ -94,4 +94,27 @@ pub(crate) async fn write(
 fn key(text: &str) -> Key {
     let digest = Digest::of(&[text.as_bytes()]);
     Key::new(Kind::POINTER, digest.as_bytes().first_chunk().copied().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{record, released};
+
+    #[test]
+    fn version_1_pointer() {
+        let pointer: Pointer = released("pointer-1.hex");
+        assert_eq!((pointer.kind, pointer.grant), (TokenKind::Refresh, [7; 16]));
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_longer_or_shorter() {
+        for kind in TokenKind::ALL {
+            let body = Pointer { kind, grant: [3; 16] }.to_body();
+            let read = Pointer::from_record(&record(body.clone())).unwrap();
+            assert_eq!((read.kind, read.grant), (kind, [3; 16]));
+            assert!(Pointer::from_record(&record(body.slice(..body.len() - 1))).is_err());
+            assert!(Pointer::from_record(&record([&body[..], &[0]].concat())).is_err());
+        }
+    }
 }

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// What a request gets wrong.
+type Change = fn(&mut RedeemCode<'_>);
+
 #[test]
 fn issue_code_gives_a_live_code_that_waits() {
     let world = World::new(&Format::Own, 1, START);
@@ -29,7 +32,6 @@ fn rfc6749_4_1_3_redeem_code_spends_it_and_gives_the_first_tokens_in_one_swap() 
 
 #[test]
 fn rfc6749_4_1_3_redeem_code_otherwise_nothing_changes() {
-    type Change = fn(&mut RedeemCode<'_>);
     let wrong: [(Change, &str); 7] = [
         (|ask| ask.client = OTHER_CLIENT, "code_of_other_client"),
         (|ask| ask.redirect_uri = None, "code_redirect_uri_missing"),
@@ -72,7 +74,6 @@ fn rfc9700_4_8_2_no_downgrade() {
 fn replay_of_a_code_removes_the_grant_only_when_everything_else_is_right() {
     let (mut world, ..) = World::redeemed(&Format::Own, START);
     let later = START.after(ACCESS_LIFE);
-    type Change = fn(&mut RedeemCode<'_>);
     let wrong: [Change; 5] = [
         |ask| ask.client = OTHER_CLIENT,
         |ask| ask.redirect_uri = None,
