@@ -35,6 +35,28 @@ pub struct TokenInfo {
     pub auth_time: Option<Timestamp>,
 }
 
+impl TokenInfo {
+    /// Facts that somebody else knows, for a guard whose tokens are looked up elsewhere: no user, no scopes, no data, until
+    /// the fields are set.
+    pub fn new(
+        client_id: ClientId,
+        grant_type: GrantTypeName,
+        issued_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Self {
+        Self {
+            client_id,
+            subject: None,
+            scopes: Scopes::empty(),
+            grant_type,
+            data: Map::new(),
+            issued_at,
+            expires_at,
+            auth_time: None,
+        }
+    }
+}
+
 /// A live token of any kind, with the grant it belongs to.
 pub(crate) struct Found {
     pub(crate) kind: TokenKind,

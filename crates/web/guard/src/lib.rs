@@ -35,7 +35,25 @@ use http::HeaderMap;
 /// Where the facts about access tokens come from.
 ///
 /// # To add a source
-/// Implement it for whatever knows the tokens, for example the introspection endpoint of another server (RFC 7662).
+/// Implement it for whatever knows the tokens, for example the introspection endpoint of another server (RFC 7662):
+///
+/// ```
+/// use grantor_core::{ClientId, Error, GrantTypeName, Scopes, Timestamp, TokenInfo};
+/// use grantor_web_guard::Tokens;
+///
+/// #[derive(Debug)]
+/// struct Elsewhere;
+///
+/// #[async_trait::async_trait]
+/// impl Tokens for Elsewhere {
+///     async fn token_info(&self, access_token: &str) -> Result<Option<TokenInfo>, Error> {
+///         let (client, kind) = (ClientId::parse("worker")?, GrantTypeName::CLIENT_CREDENTIALS);
+///         let mut info = TokenInfo::new(client, kind, Timestamp::EPOCH, Timestamp::NEVER);
+///         info.scopes = Scopes::parse("jobs.read")?;
+///         Ok((access_token == "known-elsewhere").then_some(info))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait Tokens: fmt::Debug + Send + Sync + 'static {
     /// The facts about an access token that is alive; `None` for one that is unknown, expired or revoked.
