@@ -3,6 +3,8 @@
 //! `curl -u app:app-secret http://localhost:8081/token -d grant_type=password -d username=alice -d password=wonderland`
 #![expect(clippy::print_stdout, reason = "says where it listens")]
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use grantor::axum::GrantorService;
 use grantor::legacy::{Password, PasswordVerifier};
@@ -42,7 +44,9 @@ async fn main() -> Result<(), BoxError> {
         .grant(Password::new(Users))
         .grant(RefreshToken::new())
         .build()?;
+    // Wrong passwords are counted by name and network address, so the service must know the address.
     let app = Router::new().fallback_service(GrantorService::new(provider));
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
     println!("listening on http://localhost:{port}");
     Ok(axum::serve(listener, app).await?)

@@ -14,6 +14,7 @@ mod tokens;
 #[path = "../file_store.rs"]
 mod file_store;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -133,15 +134,13 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<(), BoxError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // A program whose clients are in a store writes them before it serves.
-    let inside = runtime.enter();
+    let _inside = runtime.enter();
     let program = args.make()?;
     if program.on_actix {
-        return runtime.block_on(apps::serve_on_actix(args.port, program.provider));
+        runtime.block_on(apps::serve_on_actix(args.port, program.provider))
+    } else {
+        runtime.block_on(serve(args.port, program))
     }
-    let served = runtime.block_on(serve(args.port, program));
-    drop(inside);
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    served
 }
 
 async fn serve(port: u16, program: Program) -> Result<(), BoxError> {
@@ -150,17 +149,17 @@ async fn serve(port: u16, program: Program) -> Result<(), BoxError> {
         .routes
         .merge(resource::route(&program.provider))
         .fallback_service(GrantorService::new(program.provider))
-        .layer(map_response(move |answer| std::future::ready(touch(answer))));
+        .layer(map_response(move |answer| std::future::ready(touch(answer))))
+        .into_make_service_with_connect_info::<SocketAddr>();
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-    println!("listening on http://127.0.0.1:{port}");
-    let mut terminate = signal(SignalKind::terminate())?;
+    let (mut first, mut again) = (signal(SignalKind::terminate())?, signal(SignalKind::terminate())?);
     let terminated = async move {
-        terminate.recv().await;
+        first.recv().await;
     };
-    let mut terminate = signal(SignalKind::terminate())?;
+    println!("listening on http://127.0.0.1:{port}");
     tokio::select! {
         served = async { axum::serve(listener, app).with_graceful_shutdown(terminated).await } => Ok(served?),
         // Whoever keeps a connection busy is not waited for longer.
-        () = async { terminate.recv().await; tokio::time::sleep(Duration::from_secs(3)).await } => Ok(()),
+        () = async { again.recv().await; tokio::time::sleep(Duration::from_secs(3)).await } => Ok(()),
     }
 }
