@@ -1,12 +1,13 @@
 //! What a provider must fulfil to be built.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Url;
 
 use super::{BuildError, refuse};
 use crate::client_auth::ClientAuthentication;
-use crate::config::{Lifetime, Lifetimes, Paths};
+use crate::config::{Lifetime, LifetimeOverrides, Lifetimes, Paths};
 use crate::grant_type::{Front, GrantType};
 use crate::provider::Issuer;
 use crate::types::{GrantTypeName, is_loopback};
@@ -97,6 +98,30 @@ pub(super) fn paths(paths: &Paths) -> Result<(), BuildError> {
     Ok(())
 }
 
+/// A lifetime of zero gives what is dead already; who means "for ever" must say so.
+pub(super) fn lifetimes(kinds: &[Arc<dyn GrantType>], provider: &Lifetimes) -> Result<(), BuildError> {
+    let zero = Some(Lifetime::For(Duration::ZERO));
+    let refuse_for = |of: &str| {
+        refuse(format!(
+            "{of} has a lifetime of zero; give it some time, or write Lifetime::Never for one that never ends"
+        ))
+    };
+    let own = [provider.access_token, provider.refresh_token, provider.refresh_token_idle];
+    if provider.code.is_zero() || provider.request.is_zero() || own.into_iter().any(|own| Some(own) == zero) {
+        return refuse_for("the provider");
+    }
+    for kind in kinds {
+        let of_refresh = kind.refresh().map(|refresh| refresh.lifetimes).unwrap_or_default();
+        let has_zero = |own: LifetimeOverrides| {
+            [own.code, own.access_token, own.refresh_token, own.refresh_token_idle].contains(&zero)
+        };
+        if has_zero(kind.lifetimes()) || has_zero(of_refresh) {
+            return refuse_for(&format!("the grant type {}", kind.grant_type()));
+        }
+    }
+    Ok(())
+}
+
 /// What works, but should be known.
 pub(super) fn warn(kinds: &[Arc<dyn GrantType>], lifetimes: &Lifetimes, issuer: &Issuer) {
     for kind in kinds {
@@ -112,7 +137,7 @@ pub(super) fn warn(kinds: &[Arc<dyn GrantType>], lifetimes: &Lifetimes, issuer: 
     if lifetimes.refresh_token == Lifetime::Never {
         tracing::warn!(target: "grantor", reason = "tokens_never_expire", "refresh tokens never expire");
     }
-    if !issuer.secure && !issuer.text.contains("localhost") && !issuer.text.contains("127.0.0.1") {
+    if !issuer.secure && !Url::parse(&issuer.text).is_ok_and(|url| is_loopback(&url)) {
         tracing::warn!(target: "grantor", reason = "insecure_issuer", "the issuer is not https");
     }
 }

@@ -247,6 +247,7 @@ impl ProviderBuilder {
         let Some(store) = self.store else { return refuse("it has no store; call .store(..)") };
         let Some(clients) = self.clients else { return refuse("it has no clients; call .clients(..)") };
         checks::grant_types(&self.grant_types)?;
+        checks::lifetimes(&self.grant_types, &self.lifetimes)?;
         checks::methods(&self.client_authentications)?;
         checks::paths(&self.paths)?;
         let standing_store = self.standing_store.unwrap_or_else(|| Arc::clone(&store));
