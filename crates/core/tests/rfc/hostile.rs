@@ -475,6 +475,15 @@ async fn a_good_request_among_bad_ones_is_served() {
 }
 
 #[tokio::test]
+async fn the_future_of_a_request_may_move_between_threads() {
+    fn is_send<T: Send>(future: T) -> T {
+        future
+    }
+    let world = unlimited();
+    assert_eq!(is_send(world.provider.handle(Req::get("/nowhere").build())).await.status(), 404);
+}
+
+#[tokio::test]
 async fn same_seed_and_clock_give_the_same_bytes() {
     let one = World::new();
     let two = World::new();

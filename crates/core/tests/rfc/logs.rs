@@ -1,7 +1,7 @@
 //! What the operator reads: every refusal with a stable reason code, and never a secret; nor is one in the store or in a
 //! `Debug` text (ASVS 16.2.5, 16.4.1).
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
@@ -12,77 +12,12 @@ use grantor_core::{
 };
 use grantor_testkit::{Fault, Page};
 use http::{Method, header};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Metadata, Subscriber};
 
+use crate::capture::{Capture, contains};
 use crate::legacy::{implicit, log_in, old_world, password};
 use crate::support::{
     API, APP, Answer, Auth, Flow, ISSUER, OTHER, POST, REDIRECT, Req, VERIFIER, WEB, World, basic, clients,
 };
-
-/// Collects every event and span of this thread, at every level.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Capture {
-    lines: Arc<Mutex<Vec<String>>>,
-}
-
-impl Capture {
-    pub(crate) fn start(&self) -> DefaultGuard {
-        tracing::subscriber::set_default(self.clone())
-    }
-
-    pub(crate) fn text(&self) -> String {
-        self.lines.lock().unwrap().join("\n")
-    }
-
-    /// The lines so far, and begins anew.
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.lines.lock().unwrap())
-    }
-}
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let _ = write!(self.0, " {}={value:?}", field.name());
-    }
-    fn record_str(&mut self, field: &Field, value: &str) {
-        let _ = write!(self.0, " {}={value}", field.name());
-    }
-}
-
-impl Subscriber for Capture {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        let mut line = Line(format!("span {}", span.metadata().name()));
-        span.record(&mut line);
-        self.lines.lock().unwrap().push(line.0);
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        let mut line = Line(String::new());
-        values.record(&mut line);
-        self.lines.lock().unwrap().push(line.0);
-    }
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line(format!("{} {}", event.metadata().level(), event.metadata().target()));
-        event.record(&mut line);
-        self.lines.lock().unwrap().push(line.0);
-    }
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
-pub(crate) fn contains(bytes: &[u8], text: &str) -> bool {
-    assert!(!text.is_empty());
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
-}
 
 /// Every secret that went through a test.
 #[derive(Default)]
@@ -236,11 +171,11 @@ async fn everything(world: &World, secrets: &mut Secrets) {
 #[tokio::test]
 async fn row_80_no_secret_in_the_log() {
     let logs = Capture::default();
-    let guard = logs.start();
+    logs.start();
     let (world, _) = old_world(Limits::default());
     let mut secrets = Secrets::default();
     everything(&world, &mut secrets).await;
-    drop(guard);
+    Capture::stop();
     let text = logs.text();
     assert!(secrets.0.len() > 45, "{}", secrets.0.len());
     for expected in ["tokens_issued", "code_replayed", "refresh_reused", "write_outcome_unknown", "revoked"] {
@@ -288,7 +223,7 @@ async fn row_82_no_foreign_token_in_the_store() {
 #[expect(clippy::too_many_lines, reason = "a table")]
 async fn row_80_each_refusal_has_its_reason() {
     let logs = Capture::default();
-    let guard = logs.start();
+    logs.start();
     let world = World::new();
     let code = world.code().await;
     let tokens = world.tokens().await;
@@ -401,13 +336,13 @@ async fn row_80_each_refusal_has_its_reason() {
     world.random.fail(true);
     world.client_credentials(WEB).await.refused(503, "temporarily_unavailable");
     check("random_failed");
-    drop(guard);
+    Capture::stop();
 }
 
 #[tokio::test]
 async fn row_80_text_from_outside_cannot_forge_a_line() {
     let logs = Capture::default();
-    let guard = logs.start();
+    logs.start();
     let world = World::new();
     let evil = "x\r\nINFO grantor reason=tokens_issued client=admin \u{1b}[31m\u{202e}";
     world.browser().get(&Flow::web().set("client_id", evil).url()).await;
@@ -415,7 +350,7 @@ async fn row_80_text_from_outside_cannot_forge_a_line() {
     let (old, _) = old_world(Limits::default());
     log_in(&old, "al\nice\tINFO\u{202e}", "x").await;
     log_in(&old, &"n".repeat(5000), "x").await;
-    drop(guard);
+    Capture::stop();
     for line in logs.take() {
         assert!(!line.contains(['\n', '\r', '\u{1b}']), "{line:?}");
         assert!(line.len() < 1000, "{line}");

@@ -1,6 +1,7 @@
 //! The protocol through `Provider::handle`, without a socket: one module per RFC or topic, one test per rule.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod capture;
 mod cors;
 mod hostile;
 #[cfg(feature = "legacy")]
@@ -21,5 +22,6 @@ mod rfc7662;
 mod rfc8252;
 mod rfc8414;
 mod rfc9207;
+mod rfc9700;
 mod security;
 mod support;

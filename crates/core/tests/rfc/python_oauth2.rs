@@ -243,32 +243,59 @@ async fn lifetimes_of_provider_grant_type_and_client() {
 
 #[tokio::test]
 async fn never_expires_by_name_only_and_with_a_warning() {
-    let logs = crate::logs::Capture::default();
-    let guard = logs.start();
+    let logs = crate::capture::Capture::default();
+    logs.start();
     let world = World::bare(ISSUER, |builder| {
         builder.grant(ClientCredentials::new().access_token_lifetime(Lifetime::Never))
     });
-    drop(guard);
+    crate::capture::Capture::stop();
     assert!(logs.text().contains("tokens_never_expire"), "{}", logs.text());
     let answer = world.client_credentials(WEB).await;
     assert_eq!(answer.json().get("expires_in"), None);
     world.pass(100 * 365 * 24 * 3600);
     assert!(world.is_active(&answer.access_token()).await);
-    // Zero seconds is no other word for it.
-    let zero = World::bare(ISSUER, |builder| {
-        builder.grant(ClientCredentials::new().access_token_lifetime(Duration::ZERO))
-    });
-    let answer = zero.client_credentials(WEB).await;
-    assert_eq!(answer.json()["expires_in"], 0);
-    assert!(!zero.is_active(&answer.access_token()).await);
+}
+
+#[test]
+fn a_lifetime_of_zero_is_no_word_for_never() {
+    let build = |change: fn(grantor_core::ProviderBuilder) -> grantor_core::ProviderBuilder| {
+        let base = Provider::builder(ISSUER).store(MemoryStore::new()).clients(StaticClients::default());
+        change(base.site(Watching::default())).build().map(|_| ()).map_err(|error| error.to_string())
+    };
+    for refused in [
+        build(|b| b.grant(ClientCredentials::new().access_token_lifetime(Duration::ZERO))),
+        build(|b| b.grant(AuthorizationCode::new().code_lifetime(Duration::ZERO))),
+        build(|b| b.grant(Ticket).grant(RefreshToken::new().idle_lifetime(Duration::ZERO))),
+        build(|b| b.grant(Ticket).grant(RefreshToken::new().absolute_lifetime(Duration::ZERO))),
+        build(|b| {
+            b.grant(Ticket)
+                .lifetimes(Lifetimes { access_token: Lifetime::For(Duration::ZERO), ..Lifetimes::default() })
+        }),
+        build(|b| b.grant(Ticket).lifetimes(Lifetimes { request: Duration::ZERO, ..Lifetimes::default() })),
+    ] {
+        assert!(refused.unwrap_err().contains("Lifetime::Never"));
+    }
+}
+
+#[test]
+fn an_http_issuer_on_another_host_warns() {
+    let warned = |issuer: &str| {
+        let logs = crate::capture::Capture::default();
+        logs.start();
+        let _ = World::bare(issuer, |builder| builder.insecure_issuer().grant(ClientCredentials::new()));
+        crate::capture::Capture::stop();
+        logs.text().contains("insecure_issuer")
+    };
+    assert!(warned("http://as.internal") && warned("http://localhost.evil.example"));
+    assert!(!warned("http://localhost:8080") && !warned("http://[::1]") && !warned(ISSUER));
 }
 
 #[tokio::test]
 async fn legacy_grants_warn() {
-    let logs = crate::logs::Capture::default();
-    let guard = logs.start();
+    let logs = crate::capture::Capture::default();
+    logs.start();
     let _ = old_world(grantor_core::Limits::default());
-    drop(guard);
+    crate::capture::Capture::stop();
     assert_eq!(logs.text().matches("legacy_grant").count(), 2, "{}", logs.text());
 }
 
@@ -685,7 +712,7 @@ async fn defect_secrets_and_tokens_are_stored_in_clear() {
     let dump = world.dump().await;
     assert!(!dump.is_empty());
     for secret in [code, tokens.access_token(), tokens.refresh_token()] {
-        assert!(!crate::logs::contains(&dump, &secret));
+        assert!(!crate::capture::contains(&dump, &secret));
     }
 }
 

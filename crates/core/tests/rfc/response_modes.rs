@@ -1,5 +1,9 @@
 //! How answers travel: OAuth 2.0 Multiple Response Type Encoding Practices, OAuth 2.0 Form Post Response Mode.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::Digest as _;
+
 use crate::support::{Flow, REDIRECT, World, sent_back, shown_here};
 
 #[tokio::test]
@@ -81,6 +85,11 @@ async fn form_post_headers() {
         assert!(policy.contains(part), "{part} in {policy}");
     }
     assert!(!policy.contains("unsafe"), "{policy}");
+    // The hash is that of the script which stands there.
+    let html = page.text();
+    let script = html.split_once("<script>").unwrap().1.split_once("</script>").unwrap().0;
+    let hash = STANDARD.encode(sha2::Sha256::digest(script.as_bytes()));
+    assert!(policy.contains(&format!("'sha256-{hash}'")), "{policy}");
     assert_eq!(page.header("cache-control"), "no-store");
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     crate::pages::guarded(&page.headers);

@@ -30,6 +30,19 @@ async fn rfc6749_2_3_1_basic_is_form_encoded() {
 }
 
 #[tokio::test]
+async fn rfc6749_2_3_1_two_secrets_while_one_is_changed() {
+    let client = Client::builder("turning")
+        .secret("old")
+        .secret("new")
+        .grant_types([GrantTypeName::CLIENT_CREDENTIALS]);
+    let world = World::with_clients(vec![client.build().unwrap()]);
+    for secret in ["old", "new"] {
+        assert_eq!(world.client_credentials(Auth::Basic("turning", secret)).await.status, 200);
+    }
+    world.client_credentials(Auth::Basic("turning", "oldnew")).await.refused(401, "invalid_client");
+}
+
+#[tokio::test]
 async fn rfc6749_2_3_one_method_per_request() {
     let world = World::new();
     let fields =

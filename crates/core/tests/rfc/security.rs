@@ -423,6 +423,31 @@ async fn row_21_two_clicks_give_one_code() {
 }
 
 #[tokio::test]
+async fn row_21_two_clicks_at_the_same_moment_give_one_code() {
+    let world = World::new();
+    let mut browser = world.browser();
+    let page = browser.get(&Flow::web().url()).await;
+    let form = page.forms()[0].clone();
+    let cookie = format!("{}={}", browser.cookies()[0].name, browser.cookies()[0].value);
+    let click = || {
+        let fields = [("form_token", form.field("form_token").unwrap()), ("allow", "1")];
+        world.send(Req::form(&form.action, NOBODY, &fields).header(header::COOKIE, &cookie).build())
+    };
+    // Both have seen the waiting request before either ends the wait.
+    let gate = Gate::new();
+    world.store.next_remove(Fault::HoldBefore(gate.clone()));
+    let (first, second) = tokio::join!(click(), async {
+        gate.reached().await;
+        let answer = click().await;
+        gate.open();
+        answer
+    });
+    assert!(second.header("location").starts_with("https://rp.example/cb?code="), "{second:?}");
+    assert_eq!((first.status.as_u16(), first.header("location")), (400, ""));
+    assert_eq!(world.counts().await, (1, 0));
+}
+
+#[tokio::test]
 async fn row_21_what_a_form_says_about_the_request_is_ignored() {
     let world = World::new();
     let mut browser = world.browser();
@@ -964,6 +989,62 @@ async fn row_81_every_lost_answer_of_the_store_ends_well() {
         assert_eq!(world.revoke(WEB, &next.access_token()).await.status, 200, "{fault:?}");
         assert!(!world.is_active(&next.access_token()).await);
     }
+}
+
+/// A slow hash that tells by the hash's last word, and may be too busy.
+#[derive(Debug, Clone, Default)]
+struct Slow {
+    busy: Arc<std::sync::atomic::AtomicBool>,
+}
+
+#[async_trait::async_trait]
+impl grantor_core::SlowHash for Slow {
+    async fn verify(&self, hash: &str, secret: &str) -> Result<bool, grantor_core::Error> {
+        if self.busy.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(grantor_core::Error::unavailable("slow_hash_busy"));
+        }
+        Ok(hash.ends_with(secret))
+    }
+}
+
+#[tokio::test]
+async fn row_82_a_secret_that_a_person_chose_is_checked_by_the_slow_hash() {
+    let chosen = || {
+        let kept =
+            grantor_core::ClientSecret::from_phc("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$hunter2").unwrap();
+        let client = Client::builder("chosen").grant_types([GrantTypeName::CLIENT_CREDENTIALS]);
+        client.change(|client| client.secrets = vec![kept]).build().unwrap()
+    };
+    let slow = Slow::default();
+    let clients = || grantor_core::StaticClients::new([chosen()]);
+    let world = World::with(|builder| builder.clients(clients()).slow_hash(slow.clone()));
+    assert_eq!(world.client_credentials(Auth::Basic("chosen", "hunter2")).await.status, 200);
+    world.client_credentials(Auth::Basic("chosen", "hunter3")).await.refused(401, "invalid_client");
+    slow.busy.store(true, std::sync::atomic::Ordering::SeqCst);
+    for _ in 0..200 {
+        // Not the client's fault: no failed attempt.
+        world.client_credentials(Auth::Basic("chosen", "x")).await.refused(503, "temporarily_unavailable");
+    }
+    slow.busy.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(world.client_credentials(Auth::Basic("chosen", "hunter2")).await.status, 200);
+    let without = World::with(|builder| builder.clients(clients()));
+    without
+        .client_credentials(Auth::Basic("chosen", "hunter2"))
+        .await
+        .refused(503, "temporarily_unavailable");
+}
+
+#[tokio::test]
+async fn row_81_what_is_too_large_for_the_store_is_refused_whole() {
+    use grantor_core::store::Store as _;
+    let world = World::new();
+    let promises = world.store.promises();
+    let mut browser = world.browser();
+    let page = browser.get(&Flow::web().url()).await;
+    world.store.set_promises(grantor_core::store::Promises { max_body: 10, ..promises });
+    let done = browser.press(&page, "allow", &[]).await.unwrap();
+    sent_back(&done, "server_error");
+    assert_eq!(world.counts().await, (0, 0));
 }
 
 // --- known vulnerabilities: redirect URI, codes, refresh, client authentication ----------------------------------------

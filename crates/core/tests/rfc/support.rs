@@ -174,6 +174,7 @@ impl World {
 
     /// Without a grant type.
     pub(crate) fn bare(issuer: &str, change: impl FnOnce(ProviderBuilder) -> ProviderBuilder) -> Self {
+        crate::capture::install();
         let store = FaultStore::new(Arc::new(MemoryStore::new()));
         let (clock, random) = (SetClock::default(), SeededRandom::new(1));
         let builder = Provider::builder(issuer)
