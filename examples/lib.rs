@@ -1,5 +1,5 @@
 //! Examples of grantor, one idea each: `cargo run --example quickstart`. Each listens on port 8081, or on the port given as
-//! first argument, and is run by `tests/examples.rs`.
+//! first argument, and is run by `tests/examples/`.
 
 /// The code in the page for those who come from python-oauth2 compiles.
 #[cfg(doctest)]

@@ -19,6 +19,7 @@
 //! - a store: [`store`]
 //! - a token format: [`TokenGenerator`]
 //! - a rule for scopes: [`ScopePolicy`]
+//! - a web adapter: [`Provider::handle`]
 
 mod authorize;
 mod builder;

@@ -99,6 +99,14 @@ impl Provider {
     }
 
     /// Answers a request to one of the endpoints. It never fails and never panics; a path that is none of ours gets 404.
+    ///
+    /// # To add a web adapter
+    /// 1. Mount it at [`Provider::paths`].
+    /// 2. Read the body, but stop where it is longer than [`Provider::max_body`]: hand on what has been read, `handle` sees by
+    ///    its length that it is too large. A body that breaks off is [`Provider::unreadable_body`].
+    /// 3. Hand on method, URI, headers and extensions unchanged. Put [`Peer`](crate::Peer), the address of the other end, into
+    ///    the extensions, unless the application has done so.
+    /// 4. `tests/` with the one macro `grantor_testkit::adapter_suite!`, a feature in the facade.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         self.mapped(endpoint::handle(&self.parts, &request).await)
     }
