@@ -52,6 +52,8 @@ def clients():
             client("web", "client_secret_basic", code, **web),
             client("post", "client_secret_post", code, **web),
             client("public", "none", code, **web),
+            # Nobody ever allows this one anything, so its consent page always comes.
+            client("denied", "client_secret_basic", code, **web),
             client("service", "client_secret_basic", ["client_credentials"], scope="read"),
             client("api", "client_secret_basic", ["client_credentials"], may_introspect=True),
         ]
@@ -93,6 +95,9 @@ class Server:
         """Writes the configuration file and makes the user."""
         entries = list(clients().values()) + (list(legacy_clients().values()) if legacy else [])
         config = toml({"issuer": self.issuer, "listen": f"127.0.0.1:{self.port}", "store": "sqlite:grantor.db"})
+        if legacy:
+            offered = ["authorization_code", "refresh_token", "client_credentials", "password", "implicit"]
+            config += "\n[policy]\n" + toml({"grant_types": offered})
         config += "\n[scopes]\n" + toml({"read": "Read your notes", "write": "Change your notes"})
         for entry in entries:
             config += "\n[[clients]]\n" + toml(entry)

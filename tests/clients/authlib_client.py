@@ -172,7 +172,7 @@ def a_code_used_twice_ends_its_tokens():
 
 @check
 def a_denied_consent_is_access_denied():
-    oauth = session("web")
+    oauth = session("denied")
     redirect, _, state = ask(oauth, "deny")
     # Authlib leaves error responses to the web framework: an application reads the query as here.
     query = urllib.parse.parse_qs(urllib.parse.urlsplit(redirect).query)

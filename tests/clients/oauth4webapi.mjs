@@ -113,9 +113,9 @@ const checks = {
     await refused('invalid_scope', credentials('service', { scope: 'admin' }));
   },
   'a denied consent is access_denied': async () => {
-    const { redirect, state } = await ask('web', { answer: 'deny' });
+    const { redirect, state } = await ask('denied', { answer: 'deny' });
     assert.throws(
-      () => oauth.validateAuthResponse(server, party('web').client, redirect, state),
+      () => oauth.validateAuthResponse(server, party('denied').client, redirect, state),
       (error) => error.error === 'access_denied',
     );
   },

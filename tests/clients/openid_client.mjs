@@ -120,8 +120,8 @@ const checks = {
     await refused('invalid_grant', oauth.authorizationCodeGrant(config, redirect, wrong));
   },
   'a denied consent is access_denied': async () => {
-    const config = await discover('web');
-    const { redirect, checks: expected } = await ask(config, 'web', {}, 'deny');
+    const config = await discover('denied');
+    const { redirect, checks: expected } = await ask(config, 'denied', {}, 'deny');
     await refused('access_denied', oauth.authorizationCodeGrant(config, redirect, expected));
   },
   'response_mode=form_post': async () => {

@@ -124,10 +124,10 @@ def a_made_up_code_is_invalid_grant():
 
 @check
 def a_denied_consent_is_access_denied():
-    oauth = session("web")
+    oauth = session("denied")
     url, _ = oauth.authorization_url(AUTHORIZE)
     redirect = UserAgent(SETTING).authorize(url, "deny")
-    call = lambda: oauth.fetch_token(TOKEN, authorization_response=redirect, auth=basic("web"))  # noqa: E731
+    call = lambda: oauth.fetch_token(TOKEN, authorization_response=redirect, auth=basic("denied"))  # noqa: E731
     refused(OAuth2Error, "access_denied", call)
 
 

@@ -155,7 +155,7 @@ async fn wrong_verifier(setting: &Setting) -> Result<(), Failure> {
 }
 
 fn denied(setting: &Setting) -> Result<(), Failure> {
-    let (redirect, _) = setting.ask("web", "deny")?;
+    let (redirect, _) = setting.ask("denied", "deny")?;
     ensure(redirect.get("error").is_some_and(|error| error == "access_denied"), "the error is access_denied")
 }
 
