@@ -96,7 +96,7 @@ impl Store for FileStore {
         Ok(removed.map_or(Removed::Absent, |_| Removed::Removed))
     }
     fn promises(&self) -> Promises {
-        Promises { durable: true, keeps: true, never_rewinds: true, max_body: 1 << 20 }
+        Promises { durable: true, keeps: true, never_rewinds: true, max_body: usize::MAX }
     }
 }
 
