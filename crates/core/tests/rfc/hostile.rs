@@ -272,6 +272,25 @@ async fn raw_bodies_and_queries() {
 }
 
 #[tokio::test]
+async fn one_bad_encoding_spoils_a_good_request() {
+    let world = unlimited();
+    let with = async |note: &[u8]| {
+        let body = [b"grant_type=client_credentials&note=", note].concat();
+        let request = Req::raw("/token", body)
+            .header(header::AUTHORIZATION, &crate::support::basic("web", "web-secret"));
+        world.send(request.build()).await
+    };
+    for bad in
+        [&b"%"[..], b"%1", b"%zz", b"%g0", b"a%", b"%c0%80", b"%ff", b"\xff", b"%00", b"\x00", b"%1b", b"%7f"]
+    {
+        with(bad).await.refused(400, "invalid_request");
+    }
+    for good in [&b""[..], b"%20", b"+", b"%c3%a9", "\u{e9}".as_bytes(), b"%0a", b"%25zz"] {
+        assert_eq!(with(good).await.status, 200, "{}", String::from_utf8_lossy(good));
+    }
+}
+
+#[tokio::test]
 async fn random_bytes() {
     let world = unlimited();
     let random = SeededRandom::new(99);
@@ -330,6 +349,11 @@ async fn the_limits_themselves_pass() {
         fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     fields.push(("grant_type", "client_credentials"));
     assert_eq!(world.token(WEB, &fields).await.status, 200);
+    fields.push(("p63", "x"));
+    world.token(WEB, &fields).await.refused(400, "invalid_request");
+    let too_long = "x".repeat(8 * 1024 + 1);
+    let fields = [("grant_type", "client_credentials"), ("note", too_long.as_str())];
+    world.token(WEB, &fields).await.refused(400, "invalid_request");
     let long = "x".repeat(8 * 1024);
     let fields = [("grant_type", "client_credentials"), ("note", long.as_str())];
     assert_eq!(world.token(WEB, &fields).await.status, 200);

@@ -125,6 +125,10 @@ async fn site_headers_keeps_the_others_back() {
         .header(header::COOKIE, "a=b");
     world.send(request.build()).await;
     assert!(site.seen.lock().unwrap()[0].contains("[\"accept-language\"]"));
+    let none = Watching::default();
+    let world = World::with(|builder| builder.site(none.clone()).site_headers([]));
+    world.send(Req::get(&Flow::web().url()).header(header::COOKIE, "a=b").build()).await;
+    assert!(none.seen.lock().unwrap()[0].starts_with("GET /authorize [] "));
 }
 
 /// A grant type of one's own.

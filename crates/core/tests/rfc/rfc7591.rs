@@ -54,6 +54,7 @@ fn rfc7591_2_what_contradicts_is_refused_with_a_reason() {
         ("redirect_uris", json!(["myapp:/cb"]), "dot"),
         ("redirect_uris", json!(["https://rp.example/#x"]), "fragment"),
         ("token_endpoint_auth_method", json!("client_secret_basic"), "secret"),
+        ("secrets", json!([ClientSecret::digest_of("xyz")]), "remove one of both"),
         ("grant_types", json!(["client_credentials"]), "confidential"),
         ("may_introspect", json!(true), "authenticates"),
         ("scope", json!("a  b"), "scope"),
