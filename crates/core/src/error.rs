@@ -200,13 +200,13 @@ impl From<RandomFailed> for Error {
 
 impl From<InvalidScope> for Error {
     fn from(error: InvalidScope) -> Self {
-        Self::invalid_scope(error.to_string())
+        Self::invalid_scope(error.to_string()).because("scope_malformed")
     }
 }
 
 impl From<InvalidClientId> for Error {
     fn from(error: InvalidClientId) -> Self {
-        Self::invalid_request(error.to_string())
+        Self::invalid_request(error.to_string()).because("client_id_malformed")
     }
 }
 

@@ -32,18 +32,21 @@ impl Params {
     /// not UTF-8, or a control character other than tab and line ends.
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self, Error> {
         if !percent_encodings_are_whole(text) {
-            return Err(Error::invalid_request("A percent sign is not followed by two hexadecimal digits."));
+            return Err(Error::invalid_request("A percent sign is not followed by two hexadecimal digits.")
+                .because("percent_encoding"));
         }
         let mut pairs = Vec::with_capacity(8);
         for part in text.split(|b| *b == b'&').filter(|part| !part.is_empty()) {
             if pairs.len() >= limits.parameters {
-                return Err(Error::invalid_request("There are too many parameters."));
+                return Err(
+                    Error::invalid_request("There are too many parameters.").because("too_many_parameters")
+                );
             }
             let mut split = part.splitn(2, |b| *b == b'=');
             let name = decode(split.next().unwrap_or_default())?;
             let value = decode(split.next().unwrap_or_default())?;
             if value.len() > limits.value_bytes || name.len() > 255 {
-                return Err(Error::invalid_request("A parameter is too long."));
+                return Err(Error::invalid_request("A parameter is too long.").because("parameter_too_long"));
             }
             pairs.push((name, value));
         }
@@ -98,7 +101,9 @@ impl Params {
     /// # Errors
     /// `invalid_request` where it is absent or empty.
     pub fn required(&self, name: &'static str) -> Result<&str, Error> {
-        self.get(name).ok_or_else(|| Error::invalid_request(format!("The parameter {name} is missing.")))
+        self.get(name).ok_or_else(|| {
+            Error::invalid_request(format!("The parameter {name} is missing.")).because("parameter_missing")
+        })
     }
 
     /// All values with this name, also the empty ones.

@@ -13,8 +13,8 @@ pub(super) fn check(ctx: &Ctx<'_>, params: &Params, request: &mut AuthorizationR
     let required = request.verified.client.require_pkce.unwrap_or(ctx.parts.policy.require_pkce);
     match (params.get("code_challenge"), params.get("code_challenge_method")) {
         (Some(text), Some("S256")) => {
-            let challenge =
-                CodeChallenge::parse(text).map_err(|error| Error::invalid_request(error.to_string()))?;
+            let challenge = CodeChallenge::parse(text)
+                .map_err(|error| Error::invalid_request(error.to_string()).because("pkce_malformed"))?;
             request.challenge = Some(challenge);
             Ok(())
         }

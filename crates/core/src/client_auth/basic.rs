@@ -43,7 +43,8 @@ fn credentials(request: &BackChannel<'_>) -> Result<Option<(ClientId, Secret)>, 
     let mut values = request.http.headers().get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Error::invalid_request("There is more than one Authorization header."));
+        return Err(Error::invalid_request("There is more than one Authorization header.")
+            .because("authorization_repeated"));
     }
     let Ok(value) = value.to_str() else { return Err(refused("authorization_not_ascii")) };
     let (scheme, encoded) = value.split_once(' ').unwrap_or((value, ""));

@@ -47,8 +47,8 @@ impl RedirectUri {
     ///
     /// # Errors
     /// [`InvalidRedirectUri`], which says what is wrong, where the URI is not absolute, has a fragment, user information
-    /// or a wildcard, uses `http` anywhere but on a loopback host, a private-use scheme without a dot, or is spelled so
-    /// that a browser would go elsewhere.
+    /// or a wildcard, a query with a parameter of an answer (`code`, `state` ..), uses `http` anywhere but on a loopback
+    /// host, a private-use scheme without a dot, or is spelled so that a browser would go elsewhere.
     pub fn parse(text: &str) -> Result<Self, InvalidRedirectUri> {
         match refusal(text) {
             None => Ok(Self(Arc::from(text))),

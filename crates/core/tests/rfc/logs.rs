@@ -263,6 +263,11 @@ async fn row_80_each_refusal_has_its_reason() {
         (Flow::web().without_pkce(), "pkce_missing"),
         (Flow::web().set("code_challenge_method", "plain"), "pkce_not_s256"),
         (Flow::web().and("scope", "read"), "repeated_parameter"),
+        (Flow::web().without("response_type"), "parameter_missing"),
+        (Flow::web().set("code_challenge", "x"), "pkce_malformed"),
+        (Flow::web().set("scope", "a  b"), "scope_malformed"),
+        (Flow::web().and("note", &"x".repeat(9000)), "parameter_too_long"),
+        (Flow::web().and("note", "\u{0}"), "control_character"),
     ] {
         world.browser().get(&request.url()).await;
         check(reason);
@@ -330,6 +335,19 @@ async fn row_80_each_refusal_has_its_reason() {
         .send(Req::new(Method::POST, "/token", "{}").header(header::CONTENT_TYPE, "application/json").build())
         .await;
     check("content_type");
+    for (body, reason) in [
+        ("a=%zz".to_owned(), "percent_encoding"),
+        ("a=%ff".to_owned(), "not_utf8"),
+        ("a=b&".repeat(65), "too_many_parameters"),
+    ] {
+        world.send(Req::raw("/token", body).build()).await;
+        check(reason);
+    }
+    let twice = Req::form("/token", WEB, &[]).header(header::AUTHORIZATION, "Basic x");
+    world.send(twice.build()).await;
+    check("authorization_repeated");
+    world.send(Req::form("/token?code=x", WEB, &[]).build()).await;
+    check("parameter_in_query");
     world.store.next_load(Fault::ErrorBefore);
     world.client_credentials(WEB).await;
     check("store_failed");
