@@ -3,7 +3,6 @@
 //! The map: `cli/` has one file for each command, `config/` one for each section of the configuration; `registry.rs` knows
 //! the stores by the scheme of their URL; `app.rs` puts everything together. In builds with the feature `test-hooks` a
 //! running server takes an offset of its clock and faults of its store from a control file.
-#![allow(dead_code, reason = "the commands that need it are not here yet")]
 
 mod app;
 mod cli;

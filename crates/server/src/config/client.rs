@@ -127,7 +127,7 @@ pub(super) const SETTINGS: &[Setting<Draft>] = &[
         "client_secret",
         "text",
         "Its secret. In memory there is only its digest",
-        |draft, raw| match raw.text()? {
+        |draft, raw| match raw.secret()? {
             "" => {
                 Err("the secret is empty; for a public client set token_endpoint_auth_method = \"none\""
                     .into())

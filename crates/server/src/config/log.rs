@@ -18,6 +18,14 @@ impl Default for Log {
     }
 }
 
+/// Whether these are levels, alone or behind a target; a word alone would be taken for a target.
+fn are_levels(text: &str) -> bool {
+    text.split(',').all(|part| {
+        let level = part.split_once('=').map_or(part, |(_, level)| level);
+        level.trim().parse::<tracing_subscriber::filter::LevelFilter>().is_ok()
+    }) && text.parse::<tracing_subscriber::filter::Targets>().is_ok()
+}
+
 /// Its settings.
 pub(super) const SETTINGS: &[Setting<Config>] = &[
     setting!(
@@ -35,7 +43,7 @@ pub(super) const SETTINGS: &[Setting<Config>] = &[
         String,
         log.level,
         "`error`, `warn`, `info`, `debug`, `trace`, `off`, or levels by target: `info,grantor=debug`",
-        |value| value.parse::<tracing_subscriber::filter::Targets>().is_ok(),
+        |value| are_levels(value),
         "write \"error\", \"warn\", \"info\", \"debug\", \"trace\" or \"off\""
     ),
 ];
