@@ -30,13 +30,19 @@ type Moment = Arc<AtomicI64>;
 pub struct Attempt {
     until: Option<Moment>,
     refill: i64,
+    began: i64,
 }
 
 impl Attempt {
     /// The attempt did not fail: it does not count.
     pub fn take_back(self) {
         if let Some(until) = self.until {
-            until.fetch_sub(self.refill, Ordering::AcqRel);
+            // Where nothing is left no moment is kept either: it would count as failures if the clock went back.
+            let back = |until: i64| {
+                let before = until.saturating_sub(self.refill);
+                Some(if before <= self.began { i64::MIN } else { before })
+            };
+            let _ = until.fetch_update(Ordering::AcqRel, Ordering::Acquire, back);
         }
     }
 }
@@ -59,20 +65,20 @@ impl Attempts {
         peer: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Attempt, u64> {
-        let refill = millis(self.limit.refill);
+        let (refill, began) = (millis(self.limit.refill), now.as_millis());
         if self.is_off() {
-            return Ok(Attempt { until: None, refill });
+            return Ok(Attempt { until: None, refill, began });
         }
         let slot = self.slot(&key(what, name, peer));
         let mut wait = None;
         let _ = slot.fetch_update(Ordering::AcqRel, Ordering::Acquire, |until| {
             let until = self.sane(until, now);
             wait = self.wait(until, now);
-            Some(if wait.is_some() { until } else { until.max(now.as_millis()).saturating_add(refill) })
+            Some(if wait.is_some() { until } else { until.max(began).saturating_add(refill) })
         });
         match wait {
             Some(seconds) => Err(seconds),
-            None => Ok(Attempt { until: Some(slot), refill }),
+            None => Ok(Attempt { until: Some(slot), refill, began }),
         }
     }
 
@@ -123,18 +129,15 @@ impl Attempts {
 
     /// A flood of failures must not lock a name out for longer than one refill, and a clock that went back not at all.
     fn sane(&self, until: i64, now: Timestamp) -> i64 {
-        until.min(now.after(self.whole_burst().saturating_add(self.limit.refill)).as_millis())
+        until.min(now.after(self.limit.refill.saturating_mul(self.limit.burst)).as_millis())
     }
 
     fn wait(&self, until: i64, now: Timestamp) -> Option<u64> {
-        let over = Timestamp::from_millis(until).since(now).checked_sub(self.whole_burst())?;
-        // Less than one refill over the burst is still free.
-        let wait = over.saturating_add(Duration::from_millis(1)).as_millis().div_ceil(1000);
-        Some(u64::try_from(wait).unwrap_or(u64::MAX))
-    }
-
-    fn whole_burst(&self) -> Duration {
-        self.limit.refill.saturating_mul(self.limit.burst)
+        // One more must fit into the burst.
+        let room = self.limit.refill.saturating_mul(self.limit.burst.saturating_sub(1));
+        let over = Timestamp::from_millis(until).since(now).saturating_sub(room);
+        let wait = over.as_millis().div_ceil(1000);
+        (wait > 0).then(|| u64::try_from(wait).unwrap_or(u64::MAX))
     }
 }
 
@@ -176,6 +179,27 @@ mod tests {
         assert!(attempts.must_wait("login", "alice", None, now).is_some());
         attempts.succeeded("login", "alice", None);
         assert_eq!(attempts.must_wait("login", "alice", None, now), None);
+    }
+
+    #[test]
+    fn a_moment_later_the_burst_is_still_used_up() {
+        let attempts = Attempts::new(AttemptLimit { burst: 3, refill: Duration::from_secs(10) });
+        let now = Timestamp::from_secs(1_000);
+        (0..3).for_each(|_| attempts.failed("login", "alice", None, now));
+        let later = now.after(Duration::from_millis(1));
+        assert_eq!(attempts.must_wait("login", "alice", None, later), Some(10));
+        assert!(attempts.begin("login", "alice", None, later).is_err());
+    }
+
+    #[test]
+    fn who_never_failed_is_free_also_when_the_clock_goes_back() {
+        let attempts = Attempts::new(AttemptLimit { burst: 100, refill: Duration::from_secs(6) });
+        let now = Timestamp::from_secs(100_000);
+        attempts.begin("client", "api", None, now).unwrap().take_back();
+        for seconds in [1, 599, 601, 86_400] {
+            let back = now.before(Duration::from_secs(seconds));
+            attempts.begin("client", "api", None, back).unwrap().take_back();
+        }
     }
 
     #[test]
