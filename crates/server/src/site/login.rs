@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use grantor::{Attempts, Error, Timestamp};
+use grantor::{Attempt, Attempts, Error, Timestamp};
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use minijinja::context;
@@ -26,10 +26,16 @@ impl LoginAttempts {
         Self { names: Attempts::new(limits.login_attempts), networks: Attempts::new(limits.network_attempts) }
     }
 
-    fn must_wait(&self, name: &str, peer: Option<IpAddr>, now: Timestamp) -> Option<u64> {
-        let waits =
-            [self.names.must_wait(WHAT, name, peer, now), self.networks.must_wait(WHAT, "", peer, now)];
-        waits.into_iter().flatten().max()
+    /// Begins an attempt, which counts as a failure unless it is taken back.
+    fn begin(&self, name: &str, peer: Option<IpAddr>, now: Timestamp) -> Result<[Attempt; 2], u64> {
+        let network = self.networks.begin(WHAT, "", peer, now)?;
+        match self.names.begin(WHAT, name, peer, now) {
+            Ok(name) => Ok([network, name]),
+            Err(seconds) => {
+                network.take_back();
+                Err(seconds)
+            }
+        }
     }
 }
 
@@ -73,20 +79,23 @@ impl Site {
         peer: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Login, Error> {
-        if let Some(seconds) = self.attempts.must_wait(name, peer, now) {
-            tracing::warn!(target: "grantor", reason = "rate_limited", what = WHAT, peer = peer.map(tracing::field::display), "login refused: too many attempts");
-            return Ok(Login::Refused(Refused {
-                status: StatusCode::TOO_MANY_REQUESTS,
-                words: format!("There were too many attempts. Wait {seconds} s, then try again."),
-                retry_after: Some(seconds),
-                reason: "rate_limited",
-            }));
+        let attempts = match self.attempts.begin(name, peer, now) {
+            Ok(attempts) => attempts,
+            Err(seconds) => {
+                tracing::warn!(target: "grantor", reason = "rate_limited", what = WHAT, peer = peer.map(tracing::field::display), "login refused: too many attempts");
+                return Ok(Login::Refused(Refused {
+                    status: StatusCode::TOO_MANY_REQUESTS,
+                    words: format!("There were too many attempts. Wait {seconds} s, then try again."),
+                    retry_after: Some(seconds),
+                    reason: "rate_limited",
+                }));
+            }
+        };
+        let user = self.users.check(name, password, now).await;
+        if !matches!(user, Ok(None)) {
+            attempts.into_iter().for_each(Attempt::take_back);
         }
-        // Noted before the check, so that many at once do not get past the limit; forgotten if it succeeds.
-        self.attempts.names.failed(WHAT, name, peer, now);
-        let user = self.users.check(name, password, now).await?;
-        let Some(user) = user else {
-            self.attempts.networks.failed(WHAT, "", peer, now);
+        let Some(user) = user? else {
             tracing::warn!(target: "grantor", reason = "login_wrong", what = WHAT, peer = peer.map(tracing::field::display), "attempt failed");
             return Ok(Login::Refused(Refused {
                 status: StatusCode::FORBIDDEN,
