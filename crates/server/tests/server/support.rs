@@ -168,9 +168,8 @@ fn lines(
 impl Server {
     fn wait_until_it_listens(&mut self, wait: &Receiver<()>) {
         // The channel ends when the process closes its output.
-        if wait.recv_timeout(LONG).is_err() {
-            panic!("the server does not listen: {}", self.log());
-        }
+        let listens = wait.recv_timeout(LONG);
+        assert!(listens.is_ok(), "the server does not listen: {}", self.log());
     }
 
     pub(crate) fn log(&self) -> String {
