@@ -33,6 +33,39 @@ struct Inner {
     source: Option<BoxError>,
 }
 
+/// Why a request was refused, for the operator's log: it stands in the extensions of each answer that refuses, and never
+/// goes over the wire.
+///
+/// ```
+/// # fn doc(answer: &http::Response<bytes::Bytes>) {
+/// if let Some(reason) = answer.extensions().get::<grantor_core::Reason>() {
+///     println!("refused: {}", reason.as_str());
+/// }
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason(Cow<'static, str>);
+
+impl Reason {
+    /// One of one's own.
+    pub const fn new(reason: &'static str) -> Self {
+        Self(Cow::Borrowed(reason))
+    }
+
+    /// The stable code.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// That of an error.
+    pub(crate) fn of(error: &Error) -> Self {
+        match error.inner.reason {
+            "" => Self(Cow::Owned(error.reason().to_owned())),
+            reason => Self::new(reason),
+        }
+    }
+}
+
 impl Error {
     /// An error with this code and a sentence that helps the client's developer.
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {

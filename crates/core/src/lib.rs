@@ -60,7 +60,7 @@ pub use client_auth::{
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use config::{AttemptLimit, Lifetime, LifetimeOverrides, Lifetimes, Limits, Paths};
 pub use ctx::{Ctx, Peer};
-pub use error::{BoxError, Error};
+pub use error::{BoxError, Error, Reason};
 #[cfg(feature = "legacy")]
 pub use grant_type::legacy;
 pub use grant_type::{

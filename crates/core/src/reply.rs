@@ -5,7 +5,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, Reason};
 
 /// For pages that load nothing and are framed by nobody.
 pub(crate) const STRICT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -63,11 +63,13 @@ pub(crate) fn error(error: &Error) -> Response<Bytes> {
         let basic = HeaderValue::from_static("Basic realm=\"grantor\", charset=\"UTF-8\"");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, basic);
     }
-    retry_after(&mut response, error);
+    about_refusal(&mut response, error);
     response
 }
 
-fn retry_after(response: &mut Response<Bytes>, error: &Error) {
+/// When to try again, for the client; why it was refused, for the log.
+fn about_refusal(response: &mut Response<Bytes>, error: &Error) {
+    response.extensions_mut().insert(Reason::of(error));
     if let Some(seconds) = error.retry_after() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -143,7 +145,7 @@ pub(crate) fn error_page(error: &Error, accept: Option<&str>) -> Response<Bytes>
         escaped(error.code().as_str())
     );
     let mut response = page(error.status(), html, STRICT_POLICY);
-    retry_after(&mut response, error);
+    about_refusal(&mut response, error);
     response
 }
 

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{Verified, response_mode};
 use crate::ctx::Ctx;
-use crate::error::Error;
+use crate::error::{Error, Reason};
 use crate::token::issue::TokenResponse;
 
 /// What is sent back.
@@ -19,6 +19,7 @@ pub(crate) enum Answer<'a> {
 /// Sends an answer to the redirect URI of a verified request.
 pub(crate) fn respond(ctx: &Ctx<'_>, verified: &Verified, answer: Answer<'_>) -> Response<Bytes> {
     let mut params: Vec<(&'static str, String)> = Vec::with_capacity(6);
+    let mut reason = None;
     match answer {
         Answer::Code(code) => params.push(("code", code.to_string())),
         Answer::Token(tokens) => {
@@ -28,6 +29,7 @@ pub(crate) fn respond(ctx: &Ctx<'_>, verified: &Verified, answer: Answer<'_>) ->
             params.extend(tokens.scope.map(|scope| ("scope", scope.to_string())));
         }
         Answer::Error(error) => {
+            reason = Some(Reason::of(error));
             params.push(("error", error.code().as_str().to_owned()));
             params.push(("error_description", error.description()));
             params.extend(error.uri().map(|uri| ("error_uri", uri.to_owned())));
@@ -38,5 +40,9 @@ pub(crate) fn respond(ctx: &Ctx<'_>, verified: &Verified, answer: Answer<'_>) ->
     // > In authorization responses to the client, including error responses, an authorization server ... MUST indicate
     // > its identity by including the "iss" parameter (RFC 9207 §2)
     params.push(("iss", ctx.issuer().to_owned()));
-    response_mode::of(&verified.response_mode).respond(&verified.redirect_uri, &params)
+    let mut response = response_mode::of(&verified.response_mode).respond(&verified.redirect_uri, &params);
+    if let Some(reason) = reason {
+        response.extensions_mut().insert(reason);
+    }
+    response
 }

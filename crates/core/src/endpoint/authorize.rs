@@ -6,7 +6,7 @@ use http::{Method, Request, Response, StatusCode, header};
 use crate::authorize::pending::{self, Browser, CONTINUE, FORM_TOKEN};
 use crate::authorize::{Answer, AuthorizationRequest, check, respond, verify};
 use crate::ctx::Ctx;
-use crate::error::Error;
+use crate::error::{Error, Reason};
 use crate::event;
 use crate::grant_type::NewGrant;
 use crate::params::Params;
@@ -37,6 +37,7 @@ fn shown(ctx: &Ctx<'_>, http: &Request<Bytes>, error: &Error) -> Response<Bytes>
             *page.status_mut() = error.status();
         }
         reply::guard_page(page.headers_mut());
+        page.extensions_mut().insert(Reason::of(error));
         return page;
     }
     reply::error_page(error, http.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()))
