@@ -36,7 +36,6 @@ use crate::site::{Act, Site};
 use route::Route;
 
 pub(crate) use listen::serve;
-pub(crate) use request::Reason;
 
 /// How long the store has to answer `/readyz`.
 const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);

@@ -1,11 +1,10 @@
 //! Answers that come before or instead of an endpoint's: JSON, as the token endpoint has it (RFC 6749 §5.2).
 
 use bytes::Bytes;
+use grantor::Reason;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
-
-use super::request::Reason;
 
 fn refusal(
     status: StatusCode,
@@ -20,7 +19,7 @@ fn refusal(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.extensions_mut().insert(Reason(reason));
+    response.extensions_mut().insert(Reason::new(reason));
     response
 }
 
@@ -78,6 +77,6 @@ pub(super) fn text(status: StatusCode, text: &'static str) -> Response<Bytes> {
 pub(super) fn other_method(allow: &'static str) -> Response<Bytes> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "This address does not take that method.\n");
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
-    response.extensions_mut().insert(Reason("method_not_allowed"));
+    response.extensions_mut().insert(Reason::new("method_not_allowed"));
     response
 }

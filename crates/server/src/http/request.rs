@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use grantor::{Peer, Random as _, SystemRandom};
+use grantor::{Peer, Random as _, Reason, SystemRandom};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -17,10 +17,6 @@ use tracing::Instrument as _;
 
 use super::{Front, reply};
 use crate::telemetry;
-
-/// What the log says about an answer of a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reason(pub(crate) &'static str);
 
 /// The header that carries a request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -77,7 +73,7 @@ pub(super) async fn answer(
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
-    let reason = response.extensions().get::<Reason>().map_or("", |reason| reason.0);
+    let reason = response.extensions().get::<Reason>().map_or("", Reason::as_str);
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     // Path, query and body may hold what nobody may read; the route does not.
     span.in_scope(|| {

@@ -22,14 +22,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use grantor::store::{Store, StoreError};
-use grantor::{Standings, Timestamp};
+use grantor::{Reason, Standings, Timestamp};
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::app::App;
 use crate::clients::Clients;
 use crate::failure::Failure;
-use crate::http::Reason;
 use crate::pages::Pages;
 use crate::users::{User, Users};
 use consent::Consents;
@@ -136,6 +135,6 @@ impl Site {
 
 /// The same page, with a reason for the log.
 fn because(mut page: Response<Bytes>, reason: &'static str) -> Response<Bytes> {
-    page.extensions_mut().insert(Reason(reason));
+    page.extensions_mut().insert(Reason::new(reason));
     page
 }

@@ -22,6 +22,11 @@ async fn login_consent_code_token() {
     let (_, info) = server.form("/introspect", "api", &[("token", token)]).await;
     assert_eq!(info["active"], true);
     assert_eq!(info["username"].as_str().or(info["data"]["username"].as_str()), Some(USER), "{info}");
+    // Every refusal has its reason in the line of its request.
+    assert_eq!(
+        server.form("/token", "service", &[("grant_type", "refresh_token"), ("refresh_token", "x")]).await.0,
+        400
+    );
     // Nothing secret is in the log.
     let log = server.stop();
     for secret in [PASSWORD, SECRET, token, tokens["refresh_token"].as_str().unwrap()] {
@@ -31,6 +36,9 @@ async fn login_consent_code_token() {
         assert!(!log.contains(&cookie.value), "a cookie is in the log");
     }
     assert!(!log.contains("continue="), "a query is in the log");
+    let refused =
+        log.lines().find(|line| line.contains("\"answered\"") && line.contains("\"status\":400")).unwrap();
+    assert!(!refused.contains("\"reason\":\"\"") && refused.contains("\"route\":\"/token\""), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
