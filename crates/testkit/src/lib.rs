@@ -5,14 +5,18 @@
 //! - [`SeededRandom`]: randomness that comes again
 //! - [`FaultStore`]: a store with faults on command; [`Gate`] puts racing calls in an order
 //! - [`UserAgent`]: a scripted browser
+//! - [`store_suite!`]: what a store must pass
 //! - [`adapter_suite!`]: what a web adapter must pass
+//! - [`process`]: the test binary as a second process
 
 mod adapter;
 mod clock;
 mod fault;
 mod form;
 mod gate;
+pub mod process;
 mod random;
+mod store;
 mod suite;
 mod user_agent;
 
@@ -22,5 +26,6 @@ pub use fault::{Call, Calls, Fault, FaultStore, Landed};
 pub use form::Form;
 pub use gate::Gate;
 pub use random::SeededRandom;
+pub use store::{Place, StoreSuite};
 pub use suite::{Outcome, Report, Row};
 pub use user_agent::{Cookie, Page, Stuck, UserAgent};

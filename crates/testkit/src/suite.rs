@@ -15,7 +15,6 @@ pub(crate) enum Stop {
     /// It found something.
     Failed(String),
     /// It could not be made, for this reason.
-    #[expect(dead_code, reason = "no check of an adapter ends so")]
     NotChecked(String),
 }
 
@@ -121,13 +120,27 @@ impl fmt::Display for Report {
 
 /// Runs one check on a runtime of its own with real threads.
 pub(crate) fn run(check: impl Future<Output = Checked> + Send + 'static) -> Outcome {
+    run_within(Some(PATIENCE), check)
+}
+
+/// The same for what somebody else ends.
+pub(crate) fn run_for_ever(check: impl Future<Output = Checked> + Send + 'static) -> Outcome {
+    run_within(None, check)
+}
+
+fn run_within(patience: Option<Duration>, check: impl Future<Output = Checked> + Send + 'static) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return Outcome::Failed(format!("no runtime: {error}")),
     };
     let outcome = runtime.block_on(async {
-        match tokio::time::timeout(PATIENCE, tokio::spawn(check)).await {
+        let ended = tokio::spawn(check);
+        let ended = match patience {
+            Some(patience) => tokio::time::timeout(patience, ended).await,
+            None => Ok(ended.await),
+        };
+        match ended {
             Ok(Ok(Ok(()))) => Outcome::Passed,
             Ok(Ok(Err(Stop::Failed(why)))) => Outcome::Failed(why),
             Ok(Ok(Err(Stop::NotChecked(why)))) => Outcome::NotChecked(why),

@@ -2,4 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod adapters;
+mod broken;
 mod faults;
+mod stores;
