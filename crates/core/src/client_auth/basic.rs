@@ -66,3 +66,50 @@ fn form_decoded(text: &str) -> Option<String> {
     let params = Params::parse(format!("v={escaped}").as_bytes(), &Limits::default()).ok()?;
     params.all("v").next().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Request;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Identifier and secret of a header; `None` where there is no Basic one.
+    fn read(value: &str) -> Result<Option<(String, String)>, Error> {
+        let http = Request::post("/token").header(AUTHORIZATION, value).body(Bytes::new()).unwrap();
+        let params = Params::default();
+        let read = credentials(&BackChannel { http: &http, params: &params })?;
+        Ok(read.map(|(id, secret)| (id.to_string(), secret.expose().to_owned())))
+    }
+
+    fn encoded(text: &str) -> String {
+        form_urlencoded::byte_serialize(text.as_bytes()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn rfc6749_2_3_1_what_a_client_encodes_is_read(id in "[ -~]{1,30}", secret in "[ -~é€🦀]{0,40}") {
+            let header = STANDARD.encode(format!("{}:{}", encoded(&id), encoded(&secret)));
+            prop_assert_eq!(read(&format!("Basic {header}")).unwrap(), Some((id, secret)));
+        }
+
+        #[test]
+        fn what_is_read_has_one_base64_spelling(
+            scheme in "(Basic|basic|BASIC|Bearer|Basi)[ ]{0,2}",
+            text in "[A-Za-z0-9+/=_:-]{0,24}|YTpi[A-Za-z0-9+/=]{0,8}",
+        ) {
+            let value = format!("{scheme}{text}");
+            if let Ok(Some(_)) = read(&value) {
+                let decoded = STANDARD.decode(&text).unwrap();
+                prop_assert_eq!(STANDARD.encode(decoded), text);
+                prop_assert!(scheme.trim().eq_ignore_ascii_case("basic"));
+            }
+        }
+
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let _ = read(&format!("Basic {}", STANDARD.encode(bytes)));
+        }
+    }
+}

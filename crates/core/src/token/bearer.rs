@@ -77,6 +77,8 @@ pub fn challenge(realm: &str, error: Option<&Error>, needed: Option<&Scopes>) ->
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn headers(values: &[&str]) -> HeaderMap {
@@ -106,5 +108,33 @@ mod tests {
         let (status, value) = challenge("api", Some(&insufficient_scope(&needed)), Some(&needed));
         assert_eq!(status.as_u16(), 403);
         assert!(value.to_str().unwrap().ends_with("scope=\"read\""), "{value:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn rfc6750_2_1_what_is_read_is_a_b64token_that_stands_there(
+            value in "(Bearer|bearer|BEARER|Basic|Bearers)?[ \t]{0,2}[A-Za-z0-9._~+/=\",-]{0,20}[ =]{0,3}|[ -~]{0,30}",
+        ) {
+            let headers = headers(&[&value]);
+            let Ok(read) = token(&headers) else { return Ok(()) };
+            let is_bearer = value.split(' ').next().unwrap().eq_ignore_ascii_case("bearer");
+            prop_assert_eq!(read.is_some(), is_bearer, "{:?}", value);
+            if let Some(read) = read {
+                prop_assert!(value.ends_with(read) || value.trim_end_matches(' ').ends_with(read));
+                let plain = read.trim_end_matches('=');
+                prop_assert!(!plain.is_empty());
+                prop_assert!(plain.chars().all(|c| c.is_ascii_alphanumeric() || "-._~+/".contains(c)));
+            }
+        }
+
+        #[test]
+        fn rfc6750_3_a_challenge_is_a_header_whatever_the_realm(realm in ".{0,40}", scope in "[a-z]{0,5}") {
+            let needed = Scopes::parse(&scope).unwrap();
+            let (_, value) = challenge(&realm, Some(&insufficient_scope(&needed)), Some(&needed));
+            let text = value.to_str().unwrap();
+            prop_assert!(text.starts_with("Bearer realm=\""));
+            // Each part is closed: an even number of quotes, and none that the realm brought in.
+            prop_assert_eq!(text.matches('"').count(), if scope.is_empty() { 6 } else { 8 });
+        }
     }
 }

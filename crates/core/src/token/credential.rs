@@ -151,6 +151,8 @@ fn check_characters(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -186,5 +188,45 @@ mod tests {
     #[test]
     fn kinds_have_different_digests() {
         assert!(!digest(TokenKind::Code, &[1; 32]).matches(&digest(TokenKind::Access, &[1; 32])));
+    }
+
+    fn kinds() -> impl Strategy<Value = TokenKind> {
+        prop_oneof![Just(TokenKind::Code), Just(TokenKind::Access), Just(TokenKind::Refresh)]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_was_written(kind in kinds(), bytes in any::<[u8; 64]>()) {
+            let (id, secret) = bytes.split_first_chunk::<16>().unwrap();
+            let text = write(kind, id, &[&secret[..kind.payload() - 16]]);
+            let read = Presented::parse(&text).unwrap();
+            prop_assert_eq!((read.kind, read.grant), (kind, *id));
+            let lineage = if kind == TokenKind::Refresh { 16 } else { 0 };
+            prop_assert_eq!(read.turn.as_slice(), &secret[lineage..kind.payload() - 16]);
+            prop_assert_eq!(read.lineage_bytes.as_ref().map(|bytes| bytes.as_slice()), secret[..lineage].first_chunk::<16>().map(|bytes| bytes.as_slice()));
+            prop_assert_eq!(&*read.again().text, &*text);
+        }
+
+        /// No two strings are one token: whatever is read is written back byte for byte.
+        #[test]
+        fn what_is_read_has_one_spelling(kind in kinds(), bytes in any::<[u8; 64]>(), at in any::<prop::sample::Index>(), with in "[A-Za-z0-9_=+/ -]|é") {
+            let (id, secret) = bytes.split_first_chunk::<16>().unwrap();
+            let text = write(kind, id, &[&secret[..kind.payload() - 16]]);
+            // Another character, and check characters that fit it: only the canonical text may pass.
+            let before = &text[..text.len() - 6];
+            let at = at.index(before.len());
+            let changed = format!("{}{with}{}", &before[..at], &before[at + 1..]);
+            let changed = format!("{changed}{}", check_characters(&changed));
+            if let Some(read) = Presented::parse(&changed) {
+                let lineage = read.lineage_bytes.unwrap_or_default();
+                let parts: [&[u8]; 2] = [if read.lineage_bytes.is_some() { &lineage } else { &[] }, &read.turn];
+                prop_assert_eq!(&*write(read.kind, &read.grant, &parts), &changed);
+            }
+        }
+
+        #[test]
+        fn never_panics(text in "(grt_(ac|at|rt|xx)_)?.{0,120}") {
+            let _ = Presented::parse(&text);
+        }
     }
 }

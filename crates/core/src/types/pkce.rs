@@ -53,6 +53,8 @@ impl CodeChallenge {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -83,6 +85,33 @@ mod tests {
         }
         for good in ["a".repeat(43), "~.-_".repeat(32)] {
             assert!(CodeChallenge::of(&good).matches(&good));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rfc7636_4_6_a_challenge_fits_its_verifier_and_no_other(
+            verifier in "[A-Za-z0-9._~-]{43,128}",
+            other in "[A-Za-z0-9._~-]{43,128}",
+        ) {
+            let challenge = CodeChallenge::of(&verifier);
+            prop_assert!(challenge.matches(&verifier));
+            prop_assert_eq!(challenge.matches(&other), verifier == other);
+            prop_assert_eq!(CodeChallenge::parse(&challenge.to_text()), Ok(challenge));
+        }
+
+        #[test]
+        fn rfc7636_4_2_what_is_read_is_printed_so(text in "[A-Za-z0-9_=+/-]{40,46}|[A-Za-z0-9_-]{42}[A-Za-z0-9]|.{0,60}") {
+            if let Ok(challenge) = CodeChallenge::parse(&text) {
+                prop_assert_eq!(challenge.to_text(), text);
+            }
+        }
+
+        #[test]
+        fn a_verifier_out_of_the_grammar_never_fits(verifier in ".{0,140}") {
+            let legal = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+            let is_verifier = (43..=128).contains(&verifier.len()) && verifier.chars().all(legal);
+            prop_assert_eq!(CodeChallenge::of(&verifier).matches(&verifier), is_verifier);
         }
     }
 }

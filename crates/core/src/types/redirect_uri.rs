@@ -243,6 +243,8 @@ impl fmt::Debug for RedirectUri {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -333,5 +335,98 @@ mod tests {
         let by_name = RedirectUri::parse("http://localhost/cb").unwrap();
         assert!(!by_name.allows("http://localhost:5000/cb", FreePort::LoopbackIp));
         assert!(by_name.allows("http://localhost:5000/cb", FreePort::LoopbackIpAndLocalhost));
+    }
+
+    /// Pieces of which hostile URIs are made.
+    fn pieces() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            Just("https:"),
+            Just("http:"),
+            Just("https://"),
+            Just("http://"),
+            Just("com.example.app:/"),
+            Just("//"),
+            Just("/"),
+            Just("\\"),
+            Just("@"),
+            Just(":"),
+            Just("?"),
+            Just("#"),
+            Just("rp.example"),
+            Just("evil.example"),
+            Just("localhost"),
+            Just("127.0.0.1"),
+            Just("127.1"),
+            Just("0x7f.1"),
+            Just("[::1]"),
+            Just("[::ffff:127.0.0.1]"),
+            Just("."),
+            Just(".."),
+            Just("%2e"),
+            Just("%2F"),
+            Just("%00"),
+            Just("%5c"),
+            Just(":443"),
+            Just(":80"),
+            Just(":08"),
+            Just("cb"),
+            Just("A"),
+            Just("\t"),
+            Just("\n"),
+            Just(" "),
+            Just("é"),
+            Just("xn--"),
+            Just("\u{ad}"),
+            Just("a=b"),
+            Just("&"),
+            Just(";"),
+        ];
+        proptest::collection::vec(piece, 0..9).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 5_000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn rfc9700_4_1_a_browser_goes_where_the_registered_text_says(
+            text in prop_oneof![pieces(), pieces().prop_map(|rest| format!("https://rp.example{rest}"))],
+        ) {
+            let Ok(uri) = RedirectUri::parse(&text) else { return Ok(()) };
+            prop_assert_eq!(uri.as_str(), &text, "kept byte for byte");
+            let url = Url::parse(&text).unwrap();
+            prop_assert!(url.fragment().is_none() && url.username().is_empty() && url.password().is_none());
+            let (scheme, rest) = text.split_once(':').unwrap();
+            prop_assert_eq!(url.scheme(), scheme);
+            if let "https" | "http" = scheme {
+                // Read without a parser of URLs: what stands between `//` and the next `/` or `?`.
+                let authority = rest.strip_prefix("//").unwrap().split(['/', '?']).next().unwrap();
+                let host = url.host_str().unwrap();
+                let port = authority.strip_prefix(host).unwrap();
+                prop_assert!(port.is_empty() || port[1..].parse::<u16>().unwrap() == url.port_or_known_default().unwrap());
+                prop_assert!(scheme == "https" || is_loopback(&url));
+                // The browser changes nothing but what every client does: the missing slash, the usual port.
+                let usual = [":443", ":80"].iter().fold(text.clone(), |text, port| match text.split_once(&format!("{host}{port}")) {
+                    Some((before, after)) if !after.starts_with(|c: char| c.is_ascii_digit()) => format!("{before}{host}{after}"),
+                    _ => text,
+                });
+                let bare = |text: &str| text.replacen(&format!("{host}/"), host, 1);
+                prop_assert!(url.as_str() == text || bare(url.as_str()) == bare(&usual) || url.port().is_some(), "{} {}", url, text);
+            }
+        }
+
+        #[test]
+        fn rfc8252_7_3_a_request_differs_in_the_port_at_most(asked in pieces(), native in any::<bool>()) {
+            let free = if native { FreePort::LoopbackIp } else { FreePort::Never };
+            for registered in ["https://rp.example/cb", "http://127.0.0.1/cb", "http://[::1]:8080/cb", "http://localhost/cb"] {
+                let uri = RedirectUri::parse(registered).unwrap();
+                if asked == registered || !uri.allows(&asked, free) {
+                    continue;
+                }
+                prop_assert!(native);
+                let (own, other) = (Url::parse(registered).unwrap(), Url::parse(&asked).unwrap());
+                prop_assert_eq!((own.scheme(), own.host_str(), own.path(), own.query()), (other.scheme(), other.host_str(), other.path(), other.query()));
+                prop_assert!(other.fragment().is_none() && other.username().is_empty() && other.password().is_none());
+            }
+        }
     }
 }

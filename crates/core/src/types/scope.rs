@@ -132,6 +132,8 @@ impl fmt::Display for Scopes {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -156,5 +158,41 @@ mod tests {
         assert_eq!(a, b);
         assert_eq!(a.sorted(), b.sorted());
         assert!(!Scopes::parse("consent1").unwrap().is_subset_of(&Scopes::parse("consent10").unwrap()));
+    }
+
+    proptest! {
+        #[test]
+        fn rfc6749_3_3_what_is_read_is_printed_so_and_is_of_the_grammar(text in "[ a-c\"\\\\!\\[~\u{7f}é]{0,12}") {
+            let legal = |token: &str| {
+                !token.is_empty() && token.chars().all(|c| matches!(c, '!' | '#'..='[' | ']'..='~'))
+            };
+            let is_scope = text.is_empty() || text.split(' ').all(legal);
+            let read = Scopes::parse(&text);
+            prop_assert_eq!(read.is_ok(), is_scope, "{:?}", text);
+            if let Ok(scopes) = read {
+                let again = Scopes::parse(scopes.as_str()).unwrap();
+                prop_assert_eq!(again.as_str(), scopes.as_str());
+                prop_assert!(text.split(' ').filter(|token| !token.is_empty()).all(|token| scopes.contains(token)));
+                prop_assert!(scopes.iter().all(|token| text.split(' ').any(|own| own == token)));
+            }
+        }
+
+        #[test]
+        fn sets_behave_like_sets(one in "[a-d]{1,2}( [a-d]{1,2}){0,5}", two in "[a-d]{1,2}( [a-d]{1,2}){0,5}") {
+            use std::collections::BTreeSet;
+            let (a, b) = (Scopes::parse(&one).unwrap(), Scopes::parse(&two).unwrap());
+            let (x, y): (BTreeSet<&str>, BTreeSet<&str>) = (one.split(' ').collect(), two.split(' ').collect());
+            prop_assert_eq!(a.iter().count(), x.len());
+            prop_assert_eq!(a.is_subset_of(&b), x.is_subset(&y));
+            prop_assert_eq!(a == b, x == y);
+            prop_assert_eq!(a.sorted() == b.sorted(), x == y);
+            let both = a.only(|token| b.contains(token));
+            prop_assert_eq!(both.iter().collect::<BTreeSet<_>>(), x.intersection(&y).copied().collect());
+        }
+
+        #[test]
+        fn never_panics(text in ".{0,300}") {
+            let _ = Scopes::parse(&text);
+        }
     }
 }
