@@ -168,6 +168,14 @@ impl Passwords {
             })
     }
 
+    /// Nobody may check and nobody may wait, until this is dropped.
+    #[cfg(test)]
+    pub(crate) fn take_all(&self) -> OwnedSemaphorePermit {
+        self.waiting.store(self.queue, Ordering::Relaxed);
+        let all = u32::try_from(self.slots.available_permits()).unwrap();
+        Arc::clone(&self.slots).try_acquire_many_owned(all).unwrap()
+    }
+
     async fn verify_hash(&self, hash: &str, password: &str) -> Result<bool, Error> {
         let (argon, hash) = (self.argon(), hash.to_owned());
         let password = Zeroizing::new(password.as_bytes().to_vec());
@@ -335,9 +343,7 @@ mod tests {
         assert!(passwords.verify(&hash, "right").await.unwrap());
         assert!(!passwords.verify(&hash, "wrong").await.unwrap());
         // With all slots taken and no queue only what is remembered is answered.
-        let all = u32::try_from(passwords.slots.available_permits()).unwrap();
-        let _busy = Arc::clone(&passwords.slots).try_acquire_many_owned(all).unwrap();
-        passwords.waiting.store(1000, Ordering::Relaxed);
+        let _busy = passwords.take_all();
         assert!(passwords.verify(&hash, "right").await.unwrap());
         assert!(passwords.verify(&hash, "wrong").await.is_err());
         assert!(passwords.verify("$argon2id$other", "right").await.is_err());

@@ -242,9 +242,7 @@ fn warn(reading: &mut Reading<'_>) {
     if config.insecure_issuer && config.issuer().starts_with("http://") {
         config.warnings.push("insecure_issuer is on: codes and tokens can be read on the way".into());
     }
-    let clear = config.users.iter().any(|user| matches!(user.password, FilePassword::Clear(_)))
-        || reading.source.text.contains("client_secret");
-    if let (true, Some(file)) = (clear, &config.file)
+    if let (true, Some(file)) = (reading.has_clear_secrets, &config.file)
         && crate::secrets::others_may_read(file)
     {
         config

@@ -114,8 +114,8 @@ This page is what `grantor config --explain --markdown` prints; a test compares 
 
 `grantor serve --config grantor.toml` reads one TOML file. Without `--config` (or the variable `GRANTOR_CONFIG`) it is
 `grantor.toml` in the present folder, and where there is none everything has its default. Each setting can be overridden by
-an environment variable; lists in a variable are separated by commas or spaces. Relative paths begin at the folder of the
-file.
+an environment variable; lists in a variable are separated by commas or spaces. Scopes, clients and users stand in the file
+only (their secrets may stand elsewhere). Relative paths begin at the folder of the file.
 
 - A duration is `\"90s\"`, `\"15m\"`, `\"1h30m\"`, `\"14d\"`, `\"500ms\"`, or a number of seconds.
 - An unknown key is refused. All that is wrong is reported in one run, each with file, line and key, or the name of the

@@ -29,6 +29,8 @@ pub(super) struct Reading<'a> {
     pub(super) named_grants: Vec<(Origin, ClientId)>,
     /// Those that take the default ones.
     pub(super) plain_clients: Vec<(Origin, ClientId)>,
+    /// Whether the file itself has a secret in clear.
+    pub(super) has_clear_secrets: bool,
 }
 
 /// Reads everything.
@@ -65,6 +67,7 @@ pub(super) fn load(
         config: Config { file: there.then(|| path.clone()), ..Config::default() },
         named_grants: Vec::new(),
         plain_clients: Vec::new(),
+        has_clear_secrets: false,
     };
     let (document, errors) = DeTable::parse_recoverable(&text);
     for error in errors {
@@ -329,6 +332,7 @@ impl Reading<'_> {
             };
             (variable_key, found)
         } else {
+            self.has_clear_secrets |= sources.clear.is_some();
             return Ok(sources.clear.clone());
         };
         let found = found

@@ -367,3 +367,101 @@ impl Users {
 fn cannot_list() -> StoreError {
     StoreError::nothing_written("this store cannot list its records")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Passwords as Costs;
+    use grantor::SystemClock;
+    use grantor::memory::MemoryStore;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000);
+
+    fn users(costs: &Costs, of_file: Vec<FileUser>) -> Users {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let standings = Arc::new(Standings::new(Arc::clone(&store), std::time::Duration::ZERO));
+        let passwords = Arc::new(Passwords::new(costs, Arc::new(SystemClock)).unwrap());
+        Users::new(store, standings, passwords, of_file)
+    }
+
+    fn cheap() -> Costs {
+        Costs { memory_kib: 512, passes: 1, ..Costs::default() }
+    }
+
+    fn ada() -> NewUser<'static> {
+        NewUser { name: "ada", display_name: None, password: "one", disabled: false }
+    }
+
+    #[tokio::test]
+    async fn a_wrong_name_a_wrong_password_and_a_disabled_user_look_alike_and_cost_a_check_each() {
+        let eve = FileUser {
+            name: "eve".into(),
+            subject: "usr_eve".into(),
+            display_name: None,
+            password: FilePassword::Clear("two".into()),
+            disabled: None,
+        };
+        let users = users(&cheap(), vec![eve]);
+        users.create(ada(), NOW).await.unwrap().unwrap();
+        for (name, password) in
+            [("nobody", "one"), ("ada", "two"), ("eve", "one"), ("", "one"), ("a\u{0}", "one"), ("ada", "")]
+        {
+            assert!(users.check(name, password, NOW).await.unwrap().is_none(), "{name:?}");
+        }
+        assert!(users.check("ada", "one", NOW).await.unwrap().is_some());
+        assert!(users.check("eve", "two", NOW).await.unwrap().is_some());
+        users.set_disabled("ada", true, NOW).await.unwrap();
+        assert!(users.check("ada", "one", NOW).await.unwrap().is_none());
+        // Where nobody may check and nobody may wait, all of them get the same answer: all of them wanted to check.
+        let _busy = users.passwords.take_all();
+        for name in ["nobody", "ada", "eve", "", "a\u{0}"] {
+            assert_eq!(users.check(name, "one", NOW).await.unwrap_err().reason(), "password_queue_full");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_counts_until_something_ended_what_was_before() {
+        let users = users(&cheap(), Vec::new());
+        let ada = users.create(ada(), NOW).await.unwrap().unwrap();
+        let holds = async |at: u64, now: u64| {
+            let moment = |secs: u64| NOW.after(std::time::Duration::from_secs(secs));
+            users.of_session("ada", &ada.subject, moment(at), moment(now)).await.unwrap().is_some()
+        };
+        let at = |secs: u64| NOW.after(std::time::Duration::from_secs(secs));
+        assert!(holds(0, 1).await);
+        users.set_password("ada", "two", at(2)).await.unwrap();
+        assert!(!holds(1, 3).await && holds(3, 3).await, "a new password");
+        users.set_disabled("ada", true, at(4)).await.unwrap();
+        assert!(!holds(5, 5).await, "disabled");
+        users.set_disabled("ada", false, at(6)).await.unwrap();
+        assert!(!holds(3, 7).await && holds(7, 7).await, "disabled meanwhile");
+        users.standings.end_earlier(Whose::All, at(8)).await.unwrap();
+        assert!(!holds(7, 9).await && holds(9, 9).await, "not-before of all");
+        assert!(users.of_session("ada", "usr_other", at(9), at(9)).await.unwrap().is_none(), "another user");
+        assert!(users.delete("ada", at(10)).await.unwrap());
+        assert!(!holds(11, 11).await, "deleted");
+    }
+
+    #[tokio::test]
+    async fn the_same_name_is_another_person_after_a_deletion() {
+        let users = users(&cheap(), Vec::new());
+        let first = users.create(ada(), NOW).await.unwrap().unwrap();
+        assert!(users.create(ada(), NOW).await.unwrap().is_none(), "the name is taken");
+        assert!(users.delete("ada", NOW).await.unwrap());
+        assert!(!users.delete("ada", NOW).await.unwrap());
+        let second = users.create(ada(), NOW).await.unwrap().unwrap();
+        assert_ne!(first.subject, second.subject);
+        assert!(users.by_subject(&first.subject, NOW).await.unwrap().is_none());
+        let standing = users.standing(&first.subject, NOW).await.unwrap();
+        assert!(standing.disabled && standing.not_before().is_never());
+    }
+
+    #[test]
+    fn subjects_of_the_file_stay_the_same_for_ever() {
+        assert_eq!(subject_of_name("ada"), SUBJECT_OF_ADA);
+        assert_ne!(subject_of_name("bea"), SUBJECT_OF_ADA);
+    }
+
+    /// Tokens carry it: it must never change.
+    const SUBJECT_OF_ADA: &str = "usr_JJfoCNV0yhCt3vpfDtqa2w";
+}

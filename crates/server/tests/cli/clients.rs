@@ -129,6 +129,21 @@ async fn a_change_ends_what_was_issued_before_unless_told_otherwise() {
 }
 
 #[tokio::test]
+async fn a_public_client_that_becomes_confidential_gets_a_secret_and_back() {
+    let place = place();
+    let server = place.serve().await;
+    place.run(&["client", "create", "app", "--public", "--redirect-uri", "https://app.example/cb"]).ok();
+    assert!(place.run(&["client", "secret", "app"]).refused(2).contains("--auth-method client_secret_basic"));
+    let change = ["client", "change", "app", "--auth-method", "client_secret_basic", "--grant-type"];
+    let secret = created(&place, &[&change[..], &["client_credentials"]].concat());
+    assert_eq!(server.credentials(("app", &secret)).await.0, 200);
+    let back =
+        ["client", "change", "app", "--auth-method", "none", "--grant-type", "authorization_code", "--json"];
+    assert_eq!(place.run(&back).json()["secret_count"], 0);
+    assert_eq!(server.credentials(("app", &secret)).await.0, 401);
+}
+
+#[tokio::test]
 async fn a_deleted_client_and_what_it_had_never_come_back() {
     let place = place();
     let server = place.serve().await;

@@ -65,6 +65,24 @@ fn secrets_are_masked() {
 }
 
 #[test]
+fn a_file_with_secrets_that_others_can_read_is_a_warning() {
+    let place = Place::new("");
+    let file = place.path("grantor.toml");
+    let client = "[[clients]]\nclient_id = \"a\"\ngrant_types = [\"client_credentials\"]\n";
+    for (secret, others, warned) in [
+        ("client_secret = \"x\"", 0o644, true),
+        ("client_secret = \"x\"", 0o600, false),
+        ("client_secret_env = \"HOME\"", 0o644, false),
+    ] {
+        place.configure(&format!("{client}{secret}\n"));
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(others)).unwrap();
+        let done = place.run(&["config", "--check"]);
+        assert_eq!(done.err.contains("chmod 600"), warned, "{secret} {others:o} {done:?}");
+        done.ok();
+    }
+}
+
+#[test]
 fn without_a_file_everything_has_its_default() {
     let place = Place::new("");
     std::fs::remove_file(place.path("grantor.toml")).unwrap();

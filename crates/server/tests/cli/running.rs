@@ -121,6 +121,25 @@ async fn two_servers_over_one_file_see_each_others_changes() {
 }
 
 #[tokio::test]
+async fn the_log_is_json_where_nobody_looks_and_text_where_asked() {
+    let place = place();
+    let server = place.serve().await;
+    assert_eq!(server.login(OWN, "ada", "not-the-one").await.0, 400);
+    let log = server.log();
+    server.stop();
+    let events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let refused = events.iter().find(|event| event["reason"] == "password_wrong").unwrap();
+    assert!(refused["span"]["request_id"].is_string(), "{refused}");
+    assert!(!log.contains("not-the-one"), "the password is not there: {log}");
+    std::fs::remove_file(place.path("server.log")).unwrap();
+    place.configure(&format!("[log]\nformat = \"text\"\nlevel = \"warn\"\n{FRESH}{CLIENTS}"));
+    let server = place.serve().await;
+    assert_eq!(server.login(OWN, "ada\n\u{1b}[31m", "wrong").await.0, 400);
+    let log = server.log();
+    assert!(log.contains("WARN") && !log.contains("INFO") && !log.contains('\u{1b}'), "{log}");
+}
+
+#[tokio::test]
 async fn what_is_kept_outlives_the_server() {
     let place = place();
     let server = place.serve().await;

@@ -182,9 +182,20 @@ fn check(own: &Own, client: &Client) -> Result<(), Failure> {
 
 async fn change(own: &Own, id: &str, keep: bool, unset: &[String], fields: &Fields) -> Result<(), Failure> {
     let before = changeable(own, id).await?;
+    // A public client that becomes a confidential one needs a secret.
+    let needs_secret =
+        before.is_public() && fields.auth_method().is_some_and(|method| method != AuthMethod::NONE);
+    let (shown, kept) = if needs_secret {
+        let (shown, kept) = secret(own, false).await?;
+        (shown, Some(kept))
+    } else {
+        (None, None)
+    };
     let apply = |client: &mut Client| {
         fields::unset(client, unset)?;
-        fields.apply(client)
+        fields.apply(client)?;
+        client.secrets.extend(kept.clone());
+        Ok::<_, Failure>(())
     };
     let mut after = before.clone();
     apply(&mut after)?;
@@ -196,7 +207,7 @@ async fn change(own: &Own, id: &str, keep: bool, unset: &[String], fields: &Fiel
     if !keep {
         own.app.standings.end_earlier(Whose::Client(id.as_str()), own.app.clock.now()).await?;
     }
-    show(own, &changed, false, None).await
+    show(own, &changed, false, shown.as_ref()).await
 }
 
 async fn new_secret(own: &Own, id: &str, from_stdin: bool) -> Result<(), Failure> {
