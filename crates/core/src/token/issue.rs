@@ -325,10 +325,11 @@ async fn refresh_grant(
     };
     let unique_key = if granted.unique.is_some() { Some(ctx.unique_key()?) } else { None };
     let salt = fresh.salt();
+    let scopes = still_available(client, &granted.scopes, request.scopes.as_ref())?;
     let ask = RefreshAsk {
         presented: &request.presented,
         client: client.client_id.as_str(),
-        scopes: request.scopes.as_ref(),
+        scopes: scopes.as_ref(),
         format: &ctx.parts.format,
         rules,
         salt: &salt,
@@ -337,6 +338,25 @@ async fn refresh_grant(
     let done = swap::swap(ctx, request.loaded, fresh.mark(), |grant| grant.refresh(&ask, now)).await?;
     let Refreshed { tokens, access_expires_at, scopes } = done.answer;
     answer(ctx, &done.grant, tokens, access_expires_at, &scopes, "refresh").await
+}
+
+/// The scopes to ask the grant for, where the client may have less now than when it was granted: an operator who takes a
+/// scope from a client takes it from the next access token on.
+fn still_available(
+    client: &Client,
+    granted: &Scopes,
+    asked: Option<&Scopes>,
+) -> Result<Option<Scopes>, Error> {
+    let lost = |scope: &str| client.scope.as_ref().is_some_and(|most| !most.contains(scope));
+    if !granted.iter().any(lost) {
+        return Ok(asked.cloned());
+    }
+    let rest = asked.unwrap_or(granted).only(|scope| !(granted.contains(scope) && lost(scope)));
+    if rest.is_empty() {
+        return Err(Error::invalid_scope("The client may not have these scopes any more.")
+            .because("refresh_scope_withdrawn"));
+    }
+    Ok(Some(rest))
 }
 
 /// Writes what must lead to the tokens, and says it to client and operator.

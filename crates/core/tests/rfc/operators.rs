@@ -1,10 +1,13 @@
 //! What operators do beside the endpoints: list, show and end grants, inspect and revoke any token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use grantor_core::{Grants, Timestamp, Whose};
+use grantor_core::store::Store;
+use grantor_core::{ClientId, Grants, StoredClients, Timestamp, Whose};
+use grantor_store_memory::MemoryStore;
 
-use crate::support::{WEB, World};
+use crate::support::{Flow, WEB, World, clients, scopes};
 
 fn grants(world: &World) -> (Grants, Timestamp) {
     (Grants::new(Arc::clone(world.provider.store())), world.provider.clock().now())
@@ -76,4 +79,34 @@ async fn a_deleted_user_is_a_tombstone_for_ever() {
     standings.set_disabled(Whose::Subject(&subject), false, now).await.unwrap();
     let standing = standings.fresh("web", Some(&subject), now).await.unwrap();
     assert!(!standing.allows(Timestamp::from_secs(200_000_000_000)) && standing.not_before().is_never());
+}
+
+/// A scope that an operator takes from a client is gone from the next access token on.
+#[tokio::test]
+async fn a_refresh_gives_no_scope_that_the_client_has_lost() {
+    let registered: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let registry = || StoredClients::new(Arc::clone(&registered), Duration::ZERO);
+    let world = World::with(|builder| builder.clients(registry()));
+    let now = world.provider.clock().now();
+    let web = clients().into_iter().find(|client| client.client_id.as_str() == "web").unwrap();
+    assert!(registry().create(&web, now).await.unwrap());
+    let id = ClientId::parse("web").unwrap();
+
+    let code = world.code_of(&Flow::web().set("scope", "read write")).await;
+    let tokens = world.redeem(&code).await;
+    assert_eq!(tokens.str("scope"), "read write");
+    registry().change(&id, now, |client| client.scope = Some(scopes("read admin"))).await.unwrap();
+    let again = world.refresh(WEB, &tokens.refresh_token()).await;
+    assert_eq!((again.status.as_u16(), again.str("scope").as_str()), (200, "read"));
+    let fields = |scope: &'static str, token| {
+        [("grant_type", "refresh_token"), ("refresh_token", token), ("scope", scope)]
+    };
+    let token = again.refresh_token();
+    world.token(WEB, &fields("write", &token)).await.refused(400, "invalid_scope");
+    world.token(WEB, &fields("admin", &token)).await.refused(400, "invalid_scope");
+    registry().change(&id, now, |client| client.scope = Some(scopes("admin"))).await.unwrap();
+    world.refresh(WEB, &token).await.refused(400, "invalid_scope");
+    // Nothing was lost by it: what comes back is there again.
+    registry().change(&id, now, |client| client.scope = None).await.unwrap();
+    assert_eq!(world.refresh(WEB, &token).await.str("scope"), "read write");
 }
