@@ -125,9 +125,8 @@ impl Front {
         if !route.takes(request.method()) {
             return reply::other_method(route.methods());
         }
-        let is_head = request.method() == Method::HEAD;
-        let response = self.page(route, &request).await;
-        if is_head { response.map(|_| Bytes::new()) } else { response }
+        // Of an answer to HEAD hyper sends no body.
+        self.page(route, &request).await
     }
 
     async fn endpoint(&self, request: Request<Bytes>) -> Response<Bytes> {

@@ -74,7 +74,7 @@ impl Site {
                 self.pages.show(Page::Logout, StatusCode::OK, values)
             }
             Ok(None) => self.logged_out("You are not logged in", "Nobody is logged in with this browser."),
-            Err(error) => self.unavailable(&error),
+            Err(error) => self.unavailable(&error.into()),
         }
     }
 

@@ -32,7 +32,7 @@ impl SiteAdapter for Adapter {
             return Ok(Decision::Show(site.foreign_form()));
         }
         // What fails here is shown, not redirected: the request still waits, and the user can try again.
-        Ok(site.decide(ctx, ask).await.unwrap_or_else(|error| Decision::Show(site.failed(&error))))
+        Ok(site.decide(ctx, ask).await.unwrap_or_else(|error| Decision::Show(site.unavailable(&error))))
     }
 
     fn error_page(&self, _ctx: &Ctx<'_>, error: &Error) -> Option<Response<Bytes>> {
@@ -129,11 +129,6 @@ impl Site {
             login => visitor.current.form_token(CONSENT),
         };
         self.pages.show_with_target(Page::Consent, StatusCode::OK, values, &target)
-    }
-
-    /// What went wrong on our side.
-    fn failed(&self, error: &Error) -> Response<Bytes> {
-        self.unavailable(error)
     }
 
     /// An error of an authorization request that must not be redirected.

@@ -22,13 +22,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use grantor::store::{Store, StoreError};
-use grantor::{Reason, Standings, Timestamp};
+use grantor::{Error, Reason, Standings, Timestamp};
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::app::App;
 use crate::clients::Clients;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::pages::Pages;
 use crate::users::{User, Users};
 use consent::Consents;
@@ -110,14 +110,14 @@ impl Site {
         Ok(user.map(|user| Visitor { user, current }))
     }
 
-    /// The store does not answer.
-    fn unavailable(&self, cause: &(dyn std::error::Error + Send + Sync)) -> Response<Bytes> {
-        tracing::error!(target: "grantor", reason = "store_failed", %cause, "a page cannot be answered");
+    /// The store does not answer, or there is too much to do.
+    fn unavailable(&self, error: &Error) -> Response<Bytes> {
+        tracing::error!(target: "grantor", reason = error.reason(), cause = %failure::causes(error), "a page cannot be answered");
         let words = "The server cannot answer at the moment. Wait a little, then load this page again.";
         let mut page =
             self.pages.message(StatusCode::SERVICE_UNAVAILABLE, "Please try again in a moment", words);
         page.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        because(page, "store_failed")
+        because(page, "unavailable")
     }
 
     /// A form that did not come from here.
