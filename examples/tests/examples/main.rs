@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod own_store;
 mod programs;
 mod support;
 

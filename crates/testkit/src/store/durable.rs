@@ -12,7 +12,7 @@ const KILLS: u64 = 100;
 const KILLS_OF_AN_ENGINE: u64 = 10;
 
 /// Records that a store which keeps must hold at once.
-const MANY: u64 = 10_000;
+const MANY: u64 = 3_000;
 
 fn promises_not(suite: &StoreSuite, promise: &str) -> Stop {
     Stop::NotChecked(format!("{} does not promise {promise}", suite.store))
