@@ -10,6 +10,8 @@ use crate::client_auth::ClientAuthentication;
 use crate::config::{Lifetime, LifetimeOverrides, Lifetimes, Paths};
 use crate::grant_type::{Front, GrantType};
 use crate::provider::Issuer;
+use crate::token::credential::{MAX_LENGTH, is_presentable};
+use crate::token::format::Format;
 use crate::types::{GrantTypeName, is_loopback};
 
 /// > The issuer identifier ... is a URL that uses the "https" scheme and has no query or fragment components
@@ -118,6 +120,27 @@ pub(super) fn lifetimes(kinds: &[Arc<dyn GrantType>], provider: &Lifetimes) -> R
         if has_zero(kind.lifetimes()) || has_zero(of_refresh) {
             return refuse_for(&format!("the grant type {}", kind.grant_type()));
         }
+    }
+    Ok(())
+}
+
+/// Strings that could not be found again, or that somebody could guess, would be seen by users first.
+pub(super) fn format(format: &Format) -> Result<(), BuildError> {
+    let Format::Foreign(generator) = format else { return Ok(()) };
+    let (one, again, other) =
+        (generator.generate(&[7; 32]), generator.generate(&[7; 32]), generator.generate(&[8; 32]));
+    if one != again {
+        return refuse(format!(
+            "{generator:?} gives two strings for one seed; it must be a pure function, for a repeated request derives its token again"
+        ));
+    }
+    if one == other {
+        return refuse(format!(
+            "{generator:?} gives one string for two seeds; it must keep at least 128 bits of the seed"
+        ));
+    }
+    if [&one, &other].iter().any(|text| !is_presentable(text) || text.len() < 16) {
+        return refuse(format!("{generator:?} must give 16 to {MAX_LENGTH} characters of visible ASCII"));
     }
     Ok(())
 }

@@ -250,6 +250,7 @@ impl ProviderBuilder {
         checks::lifetimes(&self.grant_types, &self.lifetimes)?;
         checks::methods(&self.client_authentications)?;
         checks::paths(&self.paths)?;
+        checks::format(&self.format)?;
         let standing_store = self.standing_store.unwrap_or_else(|| Arc::clone(&store));
         if !standing_store.promises().keeps {
             return refuse(

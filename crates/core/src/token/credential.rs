@@ -52,6 +52,11 @@ impl TokenKind {
 /// The longest string that could be a credential, one's own formats included.
 pub(crate) const MAX_LENGTH: usize = 512;
 
+/// Whether a string could be a credential of any format: all else is refused before a look-up.
+pub(crate) fn is_presentable(text: &str) -> bool {
+    (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
 /// A credential somebody presents: which grant it speaks of, and the digests to compare.
 pub(crate) struct Presented {
     pub(crate) kind: TokenKind,

@@ -3,7 +3,7 @@
 //! The id is SHA-256(string)[..16]; the full digest stands in the grant. The grant is written first, then the pointer.
 //! A pointer to a former refresh token stays, so that its reuse is known.
 
-use super::credential::{MAX_LENGTH, Presented, TokenKind};
+use super::credential::{Presented, TokenKind, is_presentable};
 use super::format::{Format, Minted};
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
@@ -42,7 +42,7 @@ pub(crate) async fn find(ctx: &Ctx<'_>, text: &str) -> Result<Option<(Presented,
 }
 
 async fn read(ctx: &Ctx<'_>, text: &str) -> Result<Option<Presented>, Error> {
-    if text.is_empty() || text.len() > MAX_LENGTH || !text.bytes().all(|b| b.is_ascii_graphic()) {
+    if !is_presentable(text) {
         return Ok(None);
     }
     if let Some(presented) = Presented::parse(text) {

@@ -1,5 +1,6 @@
 //! What `python-oauth2` set out to be: each thing that it had works, and each known defect of it stays out.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -889,4 +890,42 @@ async fn defect_a_replayed_code_leaves_its_tokens_alive() {
     world.redeem(&code).await.refused(400, "invalid_grant");
     assert!(!world.is_active(&tokens.access_token()).await);
     world.refresh(WEB, &tokens.refresh_token()).await.refused(400, "invalid_grant");
+}
+
+/// A generator whose strings nobody could use is refused when the provider is built, not when a user has its token.
+#[test]
+fn a_generator_of_ones_own_is_tried_when_the_provider_is_built() {
+    #[derive(Debug)]
+    struct Own(fn(&[u8; 32]) -> String);
+    impl TokenGenerator for Own {
+        fn generate(&self, seed: &[u8; 32]) -> String {
+            (self.0)(seed)
+        }
+    }
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let build = |generate: fn(&[u8; 32]) -> String| {
+        Provider::builder("https://as.example")
+            .store(MemoryStore::new())
+            .clients(StaticClients::new([]))
+            .grant(ClientCredentials::new())
+            .token_generator(Own(generate))
+            .build()
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    };
+    let text = |seed: &[u8; 32]| format!("seed-{:032x}", u128::from(seed[0]));
+    assert_eq!(build(text), Ok(()));
+    for (generate, why) in [
+        (
+            (|_| format!("token-number-{:08}", CALLS.fetch_add(1, Ordering::Relaxed)))
+                as fn(&[u8; 32]) -> String,
+            "pure function",
+        ),
+        (|_| "always-the-same-string".to_owned(), "128 bits"),
+        (|seed| format!("short-{}", seed[0]), "16 to 512"),
+        (|seed| format!("with a space {:032}", seed[0]), "visible ASCII"),
+        (|seed| format!("{}{}", "long".repeat(200), seed[0]), "16 to 512"),
+    ] {
+        assert!(build(generate).unwrap_err().contains(why), "{why}: {:?}", build(generate));
+    }
 }
