@@ -1,12 +1,16 @@
 //! The measure: a bare axum handler that parses the same forms, checks the secret, hashes tokens and keeps them in a map.
-//! No limits, headers, logs, rules; nothing ever expires.
+//! It answers with the same headers and the same members, checks client, redirect URI, challenge and expiry, and nothing else:
+//! no limits, no log, no events, no retries, no families, no clean-up.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, LOCATION, PRAGMA, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -24,7 +28,9 @@ const SHARDS: usize = 16;
 /// What is kept under the digest of a code or token.
 #[derive(Clone)]
 struct Entry {
+    client: String,
     scope: String,
+    expires_at: u64,
     challenge: Option<String>,
 }
 
@@ -50,12 +56,14 @@ impl Shared {
 
     fn take(&self, token: &str) -> Option<Entry> {
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        self.shard(&digest).lock().remove(&digest)
+        let entry = self.shard(&digest).lock().remove(&digest);
+        entry.filter(|entry| entry.client == CLIENT && entry.expires_at > now())
     }
 
     fn find(&self, token: &str) -> Option<Entry> {
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        self.shard(&digest).lock().get(&digest).cloned()
+        let entry = self.shard(&digest).lock().get(&digest).cloned();
+        entry.filter(|entry| entry.expires_at > now())
     }
 
     fn authenticated(&self, form: &HashMap<String, String>) -> bool {
@@ -63,6 +71,22 @@ impl Shared {
         let digest: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
         form.get("client_id").is_some_and(|id| id == CLIENT) && bool::from(digest.ct_eq(&self.secret))
     }
+}
+
+impl Entry {
+    fn new(scope: &str, seconds: u64) -> Self {
+        Self {
+            client: CLIENT.to_owned(),
+            scope: scope.to_owned(),
+            expires_at: now() + seconds,
+            challenge: None,
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "no part of the protocol")]
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 pub(crate) fn app() -> Router {
@@ -85,6 +109,9 @@ fn json(value: &serde_json::Value) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (PRAGMA, HeaderValue::from_static("no-cache")),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (VARY, HeaderValue::from_static("Origin")),
     ];
     (headers, value.to_string()).into_response()
 }
@@ -97,7 +124,7 @@ async fn token(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let get = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
     match get("grant_type") {
         "client_credentials" => {
-            let access = shared.issue(Entry { scope: get("scope").to_owned(), challenge: None });
+            let access = shared.issue(Entry::new(get("scope"), 600));
             json(&serde_json::json!({
                 "access_token": access, "token_type": "Bearer", "expires_in": 600, "scope": get("scope")
             }))
@@ -122,8 +149,8 @@ async fn token(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
 }
 
 fn both(shared: &Shared, scope: &str) -> Response {
-    let entry = Entry { scope: scope.to_owned(), challenge: None };
-    let (access, refresh) = (shared.issue(entry.clone()), shared.issue(entry));
+    let (access, refresh) =
+        (shared.issue(Entry::new(scope, 600)), shared.issue(Entry::new(scope, 1_209_600)));
     json(&serde_json::json!({
         "access_token": access, "token_type": "Bearer", "expires_in": 600, "refresh_token": refresh, "scope": scope
     }))
@@ -136,7 +163,8 @@ async fn introspect(State(shared): State<Arc<Shared>>, body: Bytes) -> Response 
     }
     match form.get("token").and_then(|token| shared.find(token)) {
         Some(entry) => json(&serde_json::json!({
-            "active": true, "client_id": CLIENT, "scope": entry.scope, "token_type": "Bearer", "exp": 2_000_000_000
+            "active": true, "client_id": entry.client, "iss": "http://localhost:8080", "scope": entry.scope, "token_type": "Bearer",
+            "grant_type": "client_credentials", "iat": entry.expires_at - 600, "exp": entry.expires_at
         })),
         None => json(&serde_json::json!({ "active": false })),
     }
@@ -148,8 +176,19 @@ async fn authorize(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery)
     if get("client_id") != CLIENT || get("redirect_uri") != REDIRECT {
         return StatusCode::BAD_REQUEST.into_response();
     }
-    let entry = Entry { scope: get("scope").to_owned(), challenge: form.get("code_challenge").cloned() };
+    let mut entry = Entry::new(get("scope"), 60);
+    entry.challenge = form.get("code_challenge").cloned();
     let code = shared.issue(entry);
-    let state = get("state");
-    (StatusCode::SEE_OTHER, [(LOCATION, format!("{REDIRECT}?code={code}&state={state}"))]).into_response()
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("code", &code)
+        .append_pair("state", get("state"))
+        .append_pair("iss", "http://localhost:8080")
+        .finish();
+    let headers = [
+        (LOCATION, HeaderValue::from_str(&format!("{REDIRECT}?{query}")).expect("visible ASCII")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (PRAGMA, HeaderValue::from_static("no-cache")),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    (StatusCode::SEE_OTHER, headers).into_response()
 }

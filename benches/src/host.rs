@@ -1,6 +1,10 @@
 //! grantor as an application mounts it, with a site adapter that says yes at once.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use axum::Router;
+use bytes::Bytes;
 use grantor::axum::GrantorService;
 use grantor::memory::MemoryStore;
 use grantor::sqlite::{Options, SqliteStore};
@@ -9,9 +13,11 @@ use grantor::{
     Approval, Ask, AuthMethod, AuthorizationCode, BoxError, Client, ClientCredentials, Ctx, Decision,
     GrantTypeName, Provider, RefreshToken, ScopeSet, Scopes, SiteAdapter, StaticClients,
 };
-use std::sync::Arc;
 
-use crate::workload::{CLIENT, REDIRECT, SECRET};
+use http::{Request, header};
+
+use crate::bare;
+use crate::workload::{CLIENT, REDIRECT, SECRET, client_credentials_form, field};
 
 #[derive(Debug)]
 struct Yes;
@@ -23,12 +29,53 @@ impl SiteAdapter for Yes {
     }
 }
 
-pub(crate) fn app(store: &str, folder: Option<&str>, port: u16) -> Router {
+/// Serves until it is ended.
+pub(crate) fn serve(what: &str, port: u16, folder: &str, tokens: usize) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let app = app(what, port, Path::new(folder), tokens).await;
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("a free port");
+        axum::serve(listener, app).await.expect("serving");
+    });
+}
+
+pub(crate) async fn app(what: &str, port: u16, folder: &Path, tokens: usize) -> Router {
+    if what == "bare" {
+        return bare::app();
+    }
+    let provider = provider(what, folder, port);
+    fill(&provider, tokens, folder).await;
+    Router::new().fallback_service(GrantorService::new(provider))
+}
+
+/// Issues tokens, and writes some four thousand of them, from all over the store, into a file.
+async fn fill(provider: &Provider, tokens: usize, folder: &Path) {
+    if tokens == 0 {
+        return;
+    }
+    let mut some = String::new();
+    let every = tokens.div_ceil(4096);
+    for number in 0..tokens {
+        let request = Request::post("/token")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Bytes::from(client_credentials_form()))
+            .expect("a request");
+        let answer = provider.handle(request).await;
+        if number.is_multiple_of(every) {
+            let body = std::str::from_utf8(answer.body()).expect("text");
+            some.push_str(&field(body, "access_token"));
+            some.push('\n');
+        }
+    }
+    std::fs::write(folder.join("tokens"), some).expect("to write the tokens");
+}
+
+fn provider(store: &str, folder: &Path, port: u16) -> Provider {
     let store: Arc<dyn Store> = match store {
         "memory" => Arc::new(MemoryStore::new()),
         "sqlite" => {
-            let path = std::path::Path::new(folder.expect("a folder for the database")).join("bench.db");
-            Arc::new(SqliteStore::open(&Options::at(path)).expect("a database"))
+            let options = Options::at(folder.join("bench.db"));
+            Arc::new(SqliteStore::open(&options).expect("a database"))
         }
         other => panic!("no store {other}"),
     };
@@ -44,7 +91,7 @@ pub(crate) fn app(store: &str, folder: Option<&str>, port: u16) -> Router {
         ])
         .build()
         .expect("a client");
-    let provider = Provider::builder(format!("http://localhost:{port}"))
+    Provider::builder(format!("http://localhost:{port}"))
         .shared_store(store)
         .clients(StaticClients::new([client]))
         .site(Yes)
@@ -53,6 +100,5 @@ pub(crate) fn app(store: &str, folder: Option<&str>, port: u16) -> Router {
         .grant(RefreshToken::new())
         .grant(ClientCredentials::new())
         .build()
-        .expect("a provider");
-    Router::new().fallback_service(GrantorService::new(provider))
+        .expect("a provider")
 }

@@ -1,45 +1,68 @@
-//! Benchmarks: server CPU per request of grantor beside a bare axum handler that does the same work without rules, measured
-//! alternately in one run; and the time from process start to the first answer.
-//!
-//! `cargo run --release -p grantor-benches -- run` prints a table; `--help` says what can be set.
+//! Benchmarks: the processor's time that grantor needs for a request beside a bare axum handler that does the same work
+//! without rules, measured in turns in one run; the time to the first answer; what a living token costs; and what changes
+//! from a thousand to a million of them.
 #![expect(clippy::print_stdout, reason = "the report is what this program is for")]
 #![expect(clippy::expect_used, clippy::panic, reason = "a benchmark that cannot go on must stop loudly")]
 
 mod bare;
 mod client;
+mod cpu;
+mod figures;
+mod growth;
 mod host;
-mod run;
+mod inside;
+mod requests;
+mod server;
+mod start;
 mod workload;
 
-const USAGE: &str = "\
-usage: bench run [--rounds N] [--requests N] [--connections N] [--only WORKLOAD] [--store memory|sqlite]
-       bench start PROGRAM [ARGS..]     time from spawn to the first answer of http://127.0.0.1:18080
-       bench serve bare|memory|sqlite PORT [FOLDER]
+use crate::figures::heading;
 
-run: each round measures the bare handler, then grantor, for every workload; the ratio is taken within the round and the
-median over all rounds is reported with its spread. CPU is user and system time of the server process.
-workloads: client_credentials introspect code_flow refresh";
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const USAGE: &str = "\
+usage: bench                    everything, in about five minutes
+       bench requests [OPTIONS] CPU of a request beside the bare handler
+           --rounds N           rounds, each of which measures all servers in turn (8)
+           --operations N       operations of one measurement (12000; a quarter of it on SQLite)
+           --connections N      connections that each wait for their answer (16)
+           --only WORKLOAD      client_credentials, introspect, code_flow or refresh
+           --store STORE        memory or sqlite; both where nothing is said
+       bench start              from the start of a process to its first answer
+       bench growth             a thousand and a million living tokens: CPU, bytes, the longest stall
+       bench serve bare|memory|sqlite PORT FOLDER [TOKENS]
+                                one of the servers, with so many tokens issued before it listens
+       bench inside bare|memory|sqlite WORKLOAD OPERATIONS
+                                the same without sockets, in one thread: for a profiler
+
+requests: a server is a process of its own on a loopback port, new for each measurement. A round measures the bare handler,
+then grantor on each store; the ratio is taken within the round. The tables have the median of all rounds, the least, and the
+span of the ratios. CPU is the user and system time of all threads of the server process, from /proc/PID/task/*/schedstat.
+client_credentials, introspect: one request. code_flow: GET authorize, approved at once, and POST token with PKCE S256.
+refresh: each refresh token once, no grant more than four times.
+
+The machine's other load makes all figures larger and less sure; it stands above each table.";
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["serve", what, port, rest @ ..] => serve(what, port, rest.first().copied()),
-        ["run", options @ ..] => run::run(&run::Options::parse(options)),
-        ["start", program @ ..] if !program.is_empty() => run::start(program),
+        [] => {
+            requests::run(&requests::Options::default());
+            start::run();
+            growth::run();
+        }
+        ["requests", options @ ..] => requests::run(&requests::Options::parse(options)),
+        ["start"] => start::run(),
+        ["growth"] => growth::run(),
+        ["serve", what, port, folder, tokens @ ..] => {
+            let tokens = tokens.first().map_or(0, |tokens| tokens.parse().expect("a number of tokens"));
+            host::serve(what, port.parse().expect("a port number"), folder, tokens);
+        }
+        ["inside", what, workload, operations] => {
+            inside::run(what, workload, operations.parse().expect("a number"));
+        }
         _ => println!("{USAGE}"),
     }
-}
-
-fn serve(what: &str, port: &str, folder: Option<&str>) {
-    let port: u16 = port.parse().expect("a port number");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    runtime.expect("a runtime").block_on(async {
-        let app = match what {
-            "bare" => bare::app(),
-            store => host::app(store, folder, port),
-        };
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("a free port");
-        axum::serve(listener, app).await.expect("serving");
-    });
 }

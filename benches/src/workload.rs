@@ -1,5 +1,7 @@
 //! The four workloads, as requests and what is taken from their answers.
 
+use std::collections::VecDeque;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
@@ -11,6 +13,9 @@ pub(crate) const SECRET: &str = "a-secret-of-the-benchmark-0123456789abcdef";
 pub(crate) const REDIRECT: &str = "http://localhost/callback";
 /// The verifier of every code flow; PKCE costs the same whatever it is.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+/// Operations of each connection before anything is measured.
+pub(crate) const WARM_UP: usize = 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Workload {
@@ -41,45 +46,61 @@ impl Workload {
         }
     }
 
-    /// What a connection needs before it is measured.
-    pub(crate) async fn prepare(self, connection: &mut Connection) -> String {
+    /// Gives a connection what it needs for so many operations, besides what it has been given.
+    pub(crate) async fn prepare(
+        self,
+        connection: &mut Connection,
+        state: &mut VecDeque<String>,
+        operations: usize,
+    ) {
         match self {
-            Self::ClientCredentials | Self::CodeFlow => String::new(),
-            Self::Introspect => field(&client_credentials(connection).await, "access_token"),
-            Self::Refresh => code_flow(connection).await,
+            Self::ClientCredentials | Self::CodeFlow => {}
+            Self::Introspect => {
+                while state.len() < 64 {
+                    state.push_back(field(&client_credentials(connection).await, "access_token"));
+                }
+            }
+            Self::Refresh => {
+                for _ in 0..operations.div_ceil(4) + WARM_UP {
+                    state.push_back(code_flow(connection).await);
+                }
+            }
         }
     }
 
-    /// One operation; gives what the next one needs.
-    pub(crate) async fn once(self, connection: &mut Connection, state: &str) -> String {
+    /// One operation.
+    pub(crate) async fn once(self, connection: &mut Connection, state: &mut VecDeque<String>) {
         match self {
             Self::ClientCredentials => {
                 client_credentials(connection).await;
-                String::new()
             }
             Self::Introspect => {
-                let form = format!("token={state}&client_id={CLIENT}&client_secret={SECRET}");
+                let token = state.pop_front().expect("a token");
+                let form = format!("token={token}&client_id={CLIENT}&client_secret={SECRET}");
                 let body = connection.post("/introspect", &form).await;
                 assert!(body.contains("\"active\":true"), "{body}");
-                state.to_owned()
+                state.push_back(token);
             }
             Self::CodeFlow => {
                 code_flow(connection).await;
-                String::new()
             }
             Self::Refresh => {
+                let token = state.pop_front().expect("a token");
                 let form = format!(
-                    "grant_type=refresh_token&refresh_token={state}&client_id={CLIENT}&client_secret={SECRET}"
+                    "grant_type=refresh_token&refresh_token={token}&client_id={CLIENT}&client_secret={SECRET}"
                 );
-                field(&connection.post("/token", &form).await, "refresh_token")
+                state.push_back(field(&connection.post("/token", &form).await, "refresh_token"));
             }
         }
     }
 }
 
+pub(crate) fn client_credentials_form() -> String {
+    format!("grant_type=client_credentials&client_id={CLIENT}&client_secret={SECRET}&scope=read")
+}
+
 async fn client_credentials(connection: &mut Connection) -> String {
-    let form = format!("grant_type=client_credentials&client_id={CLIENT}&client_secret={SECRET}&scope=read");
-    connection.post("/token", &form).await
+    connection.post("/token", &client_credentials_form()).await
 }
 
 /// GET authorize, approved at once, and the redemption of the code; gives the refresh token.
@@ -99,7 +120,7 @@ async fn code_flow(connection: &mut Connection) -> String {
     field(&connection.post("/token", &form).await, "refresh_token")
 }
 
-fn field(body: &str, name: &str) -> String {
+pub(crate) fn field(body: &str, name: &str) -> String {
     let marked = format!("\"{name}\":\"");
     let (_, rest) = body.split_once(&marked).unwrap_or_else(|| panic!("no {name} in {body}"));
     rest.split('"').next().unwrap_or_default().to_owned()

@@ -1,0 +1,30 @@
+//! What the kernel counts: the processor's time of a process, its memory, the load of the machine.
+
+use std::fs;
+use std::path::Path;
+
+/// Nanoseconds that all living threads of a process have run.
+pub(crate) fn of_process(process: u32) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("/proc");
+    threads.filter_map(|thread| of_thread(&thread.ok()?.path())).sum()
+}
+
+fn of_thread(folder: &Path) -> Option<f64> {
+    // A thread may end while it is read.
+    let text = fs::read_to_string(folder.join("schedstat")).ok()?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
+/// Bytes of a process that are in memory and its own.
+pub(crate) fn resident(process: u32) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).expect("/proc");
+    let pss = text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("a Pss line");
+    let kilobytes: f64 = pss.trim().trim_end_matches(" kB").parse().expect("kilobytes");
+    kilobytes * 1024.0
+}
+
+/// The load averages, as the kernel writes them.
+pub(crate) fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
+}
