@@ -14,13 +14,23 @@ use crate::error::Error;
 /// The parameters of one query or form, in order.
 #[derive(Clone, Default)]
 pub struct Params {
-    pairs: Vec<(String, String)>,
+    /// All names and values, decoded, one after the other.
+    text: String,
+    pairs: Vec<Pair>,
+}
+
+/// Where a name begins in the text, where its value begins, and where that ends.
+#[derive(Debug, Clone, Copy)]
+struct Pair {
+    name: usize,
+    value: usize,
+    end: usize,
 }
 
 impl fmt::Debug for Params {
     /// Names only: values may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.pairs.iter().map(|(name, _)| name)).finish()
+        f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -35,6 +45,7 @@ impl Params {
             return Err(Error::invalid_request("A percent sign is not followed by two hexadecimal digits.")
                 .because("percent_encoding"));
         }
+        let mut decoded = String::with_capacity(text.len());
         let mut pairs = Vec::with_capacity(8);
         for part in text.split(|b| *b == b'&').filter(|part| !part.is_empty()) {
             if pairs.len() >= limits.parameters {
@@ -43,14 +54,17 @@ impl Params {
                 );
             }
             let mut split = part.splitn(2, |b| *b == b'=');
-            let name = decode(split.next().unwrap_or_default())?;
-            let value = decode(split.next().unwrap_or_default())?;
-            if value.len() > limits.value_bytes || name.len() > 255 {
+            let name = decoded.len();
+            decode(split.next().unwrap_or_default(), &mut decoded)?;
+            let value = decoded.len();
+            decode(split.next().unwrap_or_default(), &mut decoded)?;
+            let end = decoded.len();
+            if end - value > limits.value_bytes || value - name > 255 {
                 return Err(Error::invalid_request("A parameter is too long.").because("parameter_too_long"));
             }
-            pairs.push((name, value));
+            pairs.push(Pair { name, value, end });
         }
-        Ok(Self { pairs })
+        Ok(Self { text: decoded, pairs })
     }
 
     /// The parameters of the query.
@@ -86,14 +100,20 @@ impl Params {
     /// These and the others.
     #[must_use]
     pub(crate) fn and(mut self, others: Self) -> Self {
-        self.pairs.extend(others.pairs);
+        let before = self.text.len();
+        self.text.push_str(&others.text);
+        self.pairs.extend(others.pairs.into_iter().map(|pair| Pair {
+            name: pair.name + before,
+            value: pair.value + before,
+            end: pair.end + before,
+        }));
         self
     }
 
     /// The value; `None` where the parameter is absent or empty. Of a repeated one the first.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let found = self.pairs.iter().find(|(own, _)| own == name)?;
-        Some(found.1.as_str()).filter(|value| !value.is_empty())
+        let (_, value) = self.iter().find(|(own, _)| *own == name)?;
+        Some(value).filter(|value| !value.is_empty())
     }
 
     /// The value of a parameter that must be there.
@@ -108,22 +128,25 @@ impl Params {
 
     /// All values with this name, also the empty ones.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.pairs.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
+        self.iter().filter(move |(own, _)| *own == name).map(|(_, value)| value)
     }
 
     /// All pairs, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
+        self.pairs.iter().map(|pair| (self.part(pair.name, pair.value), self.part(pair.value, pair.end)))
+    }
+
+    fn part(&self, from: usize, to: usize) -> &str {
+        self.text.get(from..to).unwrap_or_default()
     }
 
     /// The first name that comes more than once.
     pub fn repeated(&self) -> Option<&str> {
-        let mut rest = self.pairs.as_slice();
-        while let Some(((name, _), tail)) = rest.split_first() {
-            if tail.iter().any(|(other, _)| other == name) {
+        let mut names = self.iter().map(|(name, _)| name);
+        while let Some(name) = names.next() {
+            if names.clone().any(|other| other == name) {
                 return Some(name);
             }
-            rest = tail;
         }
         None
     }
@@ -145,27 +168,30 @@ impl Params {
 
     /// The value if the parameter is there exactly once, whatever the others are.
     pub(crate) fn unambiguous(&self, name: &str) -> Option<&str> {
-        let mut values = self.pairs.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_str());
+        let mut values = self.iter().filter(|(own, _)| *own == name).map(|(_, value)| value);
         let value = values.next().filter(|value| !value.is_empty())?;
         values.next().is_none().then_some(value)
     }
 }
 
-fn decode(part: &[u8]) -> Result<String, Error> {
-    let plain: Vec<u8> = if part.iter().any(|b| matches!(b, b'%' | b'+')) {
-        let plus: Vec<u8> = part.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
-        percent_decode(&plus)
+fn decode(part: &[u8], out: &mut String) -> Result<(), Error> {
+    let decoded;
+    let plain = if part.iter().any(|b| matches!(b, b'%' | b'+')) {
+        decoded = percent_decode(part);
+        decoded.as_slice()
     } else {
-        part.to_vec()
+        part
     };
-    let text = String::from_utf8(plain)
+    let text = std::str::from_utf8(plain)
         .map_err(|_| Error::invalid_request("A parameter is not UTF-8.").because("not_utf8"))?;
-    if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
+    let is_visible_ascii = text.bytes().all(|b| matches!(b, b' '..=b'~'));
+    if !is_visible_ascii && text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
         return Err(
             Error::invalid_request("A parameter has a control character.").because("control_character")
         );
     }
-    Ok(text)
+    out.push_str(text);
+    Ok(())
 }
 
 fn percent_decode(text: &[u8]) -> Vec<u8> {
@@ -174,12 +200,11 @@ fn percent_decode(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.iter();
     while let Some(byte) = bytes.next() {
-        if *byte == b'%' {
-            let (high, low) = (digit(bytes.next()).unwrap_or(0), digit(bytes.next()).unwrap_or(0));
-            out.push(high << 4 | low);
-        } else {
-            out.push(*byte);
-        }
+        out.push(match byte {
+            b'%' => digit(bytes.next()).unwrap_or(0) << 4 | digit(bytes.next()).unwrap_or(0),
+            b'+' => b' ',
+            byte => *byte,
+        });
     }
     out
 }
