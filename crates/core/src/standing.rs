@@ -35,10 +35,10 @@ impl Whose<'_> {
     fn key(&self) -> Key {
         match self {
             Self::All => Key::named(Kind::STANDING, "all"),
-            Self::Client(client) => Key::named(Kind::STANDING, &format!("client\0{client}")),
-            Self::Subject(subject) => Key::named(Kind::STANDING, &format!("subject\0{subject}")),
+            Self::Client(client) => Key::named_by(Kind::STANDING, &["client\0", client]),
+            Self::Subject(subject) => Key::named_by(Kind::STANDING, &["subject\0", subject]),
             Self::Consent { client, subject } => {
-                Key::named(Kind::STANDING, &format!("consent\0{client}\0{subject}"))
+                Key::named_by(Kind::STANDING, &["consent\0", client, "\0", subject])
             }
         }
     }

@@ -66,9 +66,16 @@ impl Key {
 
     /// The key of a record that has a name: the id is SHA-256(kind ‖ name), cut to 16 bytes.
     pub fn named(kind: Kind, name: &str) -> Self {
+        Self::named_by(kind, &[name])
+    }
+
+    /// The same for a name in parts.
+    pub(crate) fn named_by(kind: Kind, name: &[&str]) -> Self {
         let mut hash = Sha256::new();
         hash.update(kind.0.to_be_bytes());
-        hash.update(name.as_bytes());
+        for part in name {
+            hash.update(part.as_bytes());
+        }
         let digest: [u8; 32] = hash.finalize().into();
         let mut id = [0; 16];
         for (to, from) in id.iter_mut().zip(digest) {
