@@ -3,6 +3,7 @@
 //! python-oauth2 asked three questions (`user_has_denied_access`, `authenticate`, `render_auth_page`). Here it is one
 //! question with three answers: [`Decision::Allow`], [`Decision::Deny`], [`Decision::Show`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use http::{Extensions, HeaderMap, Method, Request, Response, Uri};
 use serde_json::{Map, Value};
 
 use crate::authorize::AuthorizationRequest;
+use crate::authorize::pending::WayBack;
 use crate::clock::Timestamp;
 use crate::ctx::Ctx;
 use crate::error::{BoxError, Error};
@@ -137,8 +139,7 @@ pub struct Ask<'a> {
     pub(crate) query: &'a Params,
     /// Empty unless this is a POST with the right cookie and form token.
     pub(crate) form: &'a Params,
-    pub(crate) resume_url: String,
-    pub(crate) form_token: String,
+    pub(crate) way_back: WayBack<'a>,
     pub(crate) resumed: bool,
 }
 
@@ -151,12 +152,12 @@ impl<'a> Ask<'a> {
     /// Where the page must come back to: the form's `action`, or the return address of one's own login page. Relative
     /// to the site's root, bound to this browser.
     pub fn resume_url(&self) -> &str {
-        &self.resume_url
+        self.way_back.resume_url()
     }
 
     /// What a form must send as `form_token`; without it the POST is refused before the adapter is asked.
     pub fn form_token(&self) -> &str {
-        &self.form_token
+        self.way_back.form_token()
     }
 
     /// A field of the form that the user sent. Only a POST to [`Ask::resume_url`] with the right cookie and form token
@@ -211,9 +212,12 @@ impl fmt::Debug for Ask<'_> {
 }
 
 /// The headers that the site adapter may see.
-pub(crate) fn visible_headers(request: &Request<Bytes>, only: Option<&[http::HeaderName]>) -> HeaderMap {
+pub(crate) fn visible_headers<'a>(
+    request: &'a Request<Bytes>,
+    only: Option<&[http::HeaderName]>,
+) -> Cow<'a, HeaderMap> {
     match only {
-        None => request.headers().clone(),
+        None => Cow::Borrowed(request.headers()),
         Some(names) => {
             let mut visible = HeaderMap::new();
             for name in names {
@@ -221,7 +225,7 @@ pub(crate) fn visible_headers(request: &Request<Bytes>, only: Option<&[http::Hea
                     visible.append(name.clone(), value.clone());
                 }
             }
-            visible
+            Cow::Owned(visible)
         }
     }
 }

@@ -4,7 +4,7 @@
 //! decision is a POST with the cookie and a form token derived from it. Whoever removes the record issues the code, so
 //! two clicks give one code.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use super::{AuthorizationRequest, Verified};
 use crate::ctx::Ctx;
 use crate::error::Error;
+use crate::provider::Parts;
 use crate::store::{Body, Key, Kind, Record, Removed, Stage, load};
 use crate::token::fresh::fresh_id;
 use crate::token::swap;
@@ -72,14 +73,18 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// The browser's secret, or a new one.
-    pub(crate) fn of(ctx: &Ctx<'_>, headers: &HeaderMap) -> Result<Self, Error> {
+    /// An id for a new request, which may have to wait, and its browser's secret, a new one where the browser has none.
+    pub(crate) fn with_new_request(ctx: &Ctx<'_>, headers: &HeaderMap) -> Result<([u8; 16], Self), Error> {
         if let Some(secret) = cookies(ctx, headers).next() {
-            return Ok(Self { secret, known: true });
+            let mut random = [0; 10];
+            ctx.random(&mut random)?;
+            return Ok((fresh_id(ctx.now(), &random), Self { secret, known: true }));
         }
-        let mut bytes = Zeroizing::new([0; 32]);
-        ctx.random(bytes.as_mut_slice())?;
-        Ok(Self { secret: Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())), known: false })
+        let mut random = Zeroizing::new([0; 10 + 32]);
+        ctx.random(random.as_mut_slice())?;
+        let (id, secret) = random.split_first_chunk().unwrap_or((&[0; 10], &[]));
+        let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(secret));
+        Ok((fresh_id(ctx.now(), id), Self { secret, known: false }))
     }
 
     fn digest(&self) -> Digest {
@@ -130,17 +135,32 @@ fn cookies<'a>(ctx: &Ctx<'a>, headers: &'a HeaderMap) -> impl Iterator<Item = Ze
         .map(|(_, secret)| Zeroizing::new(secret.to_owned()))
 }
 
-/// A new id for a request that may have to wait.
-pub(crate) fn new_id(ctx: &Ctx<'_>) -> Result<[u8; 16], Error> {
-    let mut random = [0; 10];
-    ctx.random(&mut random)?;
-    Ok(fresh_id(ctx.now(), &random))
+/// How a page comes back to its request; made only where there is a page.
+pub(crate) struct WayBack<'a> {
+    parts: &'a Parts,
+    id: [u8; 16],
+    browser: &'a Browser,
+    resume_url: OnceLock<String>,
+    form_token: OnceLock<String>,
 }
 
-/// Where the user comes back to.
-pub(crate) fn resume_url(ctx: &Ctx<'_>, id: [u8; 16]) -> String {
-    let parts = ctx.parts;
-    format!("{}{}?{CONTINUE}={}", parts.issuer.path, parts.paths.authorize, URL_SAFE_NO_PAD.encode(id))
+impl<'a> WayBack<'a> {
+    pub(crate) fn new(ctx: &Ctx<'a>, id: [u8; 16], browser: &'a Browser) -> Self {
+        Self { parts: ctx.parts, id, browser, resume_url: OnceLock::new(), form_token: OnceLock::new() }
+    }
+
+    /// Where the user comes back to.
+    pub(crate) fn resume_url(&self) -> &str {
+        self.resume_url.get_or_init(|| {
+            let (issuer, paths) = (&self.parts.issuer, &self.parts.paths);
+            format!("{}{}?{CONTINUE}={}", issuer.path, paths.authorize, URL_SAFE_NO_PAD.encode(self.id))
+        })
+    }
+
+    /// What the page's form must send.
+    pub(crate) fn form_token(&self) -> &str {
+        self.form_token.get_or_init(|| self.browser.form_token(self.id))
+    }
 }
 
 /// The id in a URL.

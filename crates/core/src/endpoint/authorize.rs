@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 
-use crate::authorize::pending::{self, Browser, CONTINUE, FORM_TOKEN};
+use crate::authorize::pending::{self, Browser, CONTINUE, FORM_TOKEN, WayBack};
 use crate::authorize::{Answer, AuthorizationRequest, check, respond, verify};
 use crate::ctx::Ctx;
 use crate::error::{Error, Reason};
@@ -61,8 +61,7 @@ async fn begin(ctx: &Ctx<'_>, http: &Request<Bytes>) -> Result<Response<Bytes>, 
     let verified = verify(ctx, &params).await?;
     match check(ctx, verified.clone(), &params) {
         Ok(request) => {
-            let browser = Browser::of(ctx, http.headers())?;
-            let id = pending::new_id(ctx)?;
+            let (id, browser) = Browser::with_new_request(ctx, http.headers())?;
             ask(ctx, Visit { http, id, browser, query, form: Params::default(), resumed: false }, request)
                 .await
         }
@@ -105,8 +104,7 @@ async fn ask(
         extensions: visit.http.extensions(),
         query: &visit.query,
         form: &visit.form,
-        resume_url: pending::resume_url(ctx, visit.id),
-        form_token: visit.browser.form_token(visit.id),
+        way_back: WayBack::new(ctx, visit.id, &visit.browser),
         resumed: visit.resumed,
     };
     let decision = ctx.parts.site.decide(ctx, &question).await;
