@@ -76,7 +76,7 @@ impl Endpoint {
     }
 
     fn takes(self, method: &Method) -> bool {
-        self.methods().split(", ").any(|own| own == method.as_str())
+        self.methods().split(',').any(|own| own.trim_start() == method.as_str())
     }
 }
 
@@ -95,7 +95,8 @@ pub(crate) async fn handle(parts: &Parts, request: &Request<Bytes>) -> Response<
         Endpoint::Metadata => Ok(metadata::answer(parts, request.method())),
         _ if request.method() == Method::OPTIONS => preflight(ctx, request).await,
         Endpoint::Authorize => match within_limits(parts, request) {
-            Ok(()) => return authorize::answer(ctx, request).await,
+            // In a box, as everything that is large and not on the way of each request.
+            Ok(()) => return Box::pin(authorize::answer(ctx, request)).await,
             Err(error) => Err(error),
         },
         Endpoint::Token | Endpoint::Revoke | Endpoint::Introspect => {
@@ -132,7 +133,7 @@ async fn back_channel(
     })?;
     let answer = match endpoint {
         Endpoint::Token => token::answer(ctx, &client, &request).await,
-        Endpoint::Revoke => revoke::answer(ctx, &client, &request).await,
+        Endpoint::Revoke => Box::pin(revoke::answer(ctx, &client, &request)).await,
         _ => introspect::answer(ctx, &client, &request).await,
     };
     let mut response = answer.unwrap_or_else(|error| {

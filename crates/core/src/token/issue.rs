@@ -78,8 +78,9 @@ pub(crate) async fn issue(
 ) -> Result<TokenResponse, Error> {
     match issuance.0 {
         Kind::New(new) => issue_new(ctx, client, grant_type, new, None).await,
-        Kind::Redeem(redeem) => redeem_code(ctx, client, *redeem).await,
-        Kind::Refresh(refresh) => refresh_grant(ctx, client, *refresh).await,
+        // In boxes, for the future of a request would otherwise be as large as the largest of the three.
+        Kind::Redeem(redeem) => Box::pin(redeem_code(ctx, client, *redeem)).await,
+        Kind::Refresh(refresh) => Box::pin(refresh_grant(ctx, client, *refresh)).await,
     }
 }
 
@@ -91,7 +92,7 @@ pub(crate) async fn issue_front(
     new: NewGrant,
 ) -> Result<TokenResponse, Error> {
     let most = ctx.now().after(FRONT_CHANNEL_LIFE);
-    issue_new(ctx, client, grant_type, new, Some(most)).await
+    Box::pin(issue_new(ctx, client, grant_type, new, Some(most))).await
 }
 
 /// What a code is made for.
@@ -142,7 +143,7 @@ async fn issue_new(
     if ctx.gives_unique_tokens(grant_type) {
         let id = unique_id(ctx, client, grant_type, &new)?;
         let seen = new_grant(id, client, grant_type, &new, now)?;
-        return unique_tokens(ctx, seen, &ends, standing.not_before(), &fresh).await;
+        return Box::pin(unique_tokens(ctx, seen, &ends, standing.not_before(), &fresh)).await;
     }
     let mut grant = new_grant(fresh.id(now), client, grant_type, &new, now)?;
     let tokens = ends.with_seeds(ctx, &fresh, |first| grant.first_tokens(first, now));
@@ -252,7 +253,8 @@ async fn redeem_code(ctx: &Ctx<'_>, client: &Client, redeem: Redeem) -> Result<T
         verifier: redeem.verifier.as_ref().map(crate::types::Secret::expose),
     };
     if ctx.gives_unique_tokens(&granted.grant_type) {
-        return redeem_for_unique(ctx, redeem.loaded, &ask, &ends, standing.not_before(), &fresh).await;
+        let unique = redeem_for_unique(ctx, redeem.loaded, &ask, &ends, standing.not_before(), &fresh);
+        return Box::pin(unique).await;
     }
     let step = |grant: &Grant| ends.with_seeds(ctx, &fresh, |first| grant.redeem_code(&ask, first, now));
     let done = swap::swap(ctx, redeem.loaded, fresh.mark(), step).await?;
