@@ -110,7 +110,7 @@ impl Standings {
     /// [`StoreError`] where the engine does not answer.
     pub async fn get(&self, whose: Whose<'_>, now: Timestamp) -> Result<Standing, StoreError> {
         let found = load::<Standing>(self.store.as_ref(), &whose.key(), now).await?;
-        Ok(found.map(|loaded| loaded.value).unwrap_or_default())
+        Ok(found.map(|loaded| *loaded.value).unwrap_or_default())
     }
 
     /// All that concerns a grant of this client and subject, read now.
@@ -216,7 +216,7 @@ impl Standings {
         let key = whose.key();
         for _ in 0..TRIES {
             let loaded = load::<Standing>(self.store.as_ref(), &key, now).await?;
-            let mut standing = loaded.as_ref().map(|loaded| loaded.value).unwrap_or_default();
+            let mut standing = loaded.as_ref().map(|loaded| *loaded.value).unwrap_or_default();
             change(&mut standing);
             let record = record(key, &standing);
             let done = match loaded {

@@ -214,7 +214,7 @@ pub(crate) async fn resume(
     headers: &HeaderMap,
 ) -> Result<(AuthorizationRequest, Browser), Error> {
     let loaded = load::<Pending>(ctx.store(), &Key::new(Kind::REQUEST, id), ctx.now()).await?;
-    let pending = loaded.ok_or_else(gone)?.value;
+    let pending = *loaded.ok_or_else(gone)?.value;
     let browser = cookies(ctx, headers)
         .map(|secret| Browser { secret, known: true })
         .find(|browser| browser.digest().matches(&pending.browser))

@@ -112,12 +112,11 @@ impl Grant {
     }
 
     /// Notes the mark of the request that writes this version.
-    pub(crate) fn marked(mut self, mark: Mark) -> Self {
+    pub(crate) fn mark(&mut self, mark: Mark) {
         if self.marks.len() >= MARKS {
             self.marks.remove(0);
         }
         self.marks.push(mark);
-        self
     }
 
     /// Whether a request with this mark wrote one of the last versions.

@@ -48,7 +48,8 @@ pub(crate) trait Body: Sized {
 /// A value with the revision it was loaded at.
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded<T> {
-    pub(crate) value: T,
+    /// In a box: a grant is large, and goes through many hands.
+    pub(crate) value: Box<T>,
     pub(crate) revision: Revision,
 }
 
@@ -59,7 +60,7 @@ pub(crate) async fn load<T: Body>(
     now: Timestamp,
 ) -> Result<Option<Loaded<T>>, StoreError> {
     match store.load(key, now).await? {
-        Some((record, revision)) => Ok(Some(Loaded { value: T::from_record(&record)?, revision })),
+        Some((record, revision)) => Ok(Some(Loaded { value: Box::new(T::from_record(&record)?), revision })),
         None => Ok(None),
     }
 }

@@ -271,7 +271,7 @@ async fn redeem_for_unique(
     fresh: &Fresh,
 ) -> Result<TokenResponse, Error> {
     let key = ctx.unique_key()?;
-    let mut seen = loaded.value.clone();
+    let mut seen = Grant::clone(&loaded.value);
     let id = key.id(&seen.client, seen.subject.as_deref(), &seen.grant_type, &seen.scopes);
     let step = |grant: &Grant| grant.redeem_code_for_unique(ask, id, ends.last(), ctx.now());
     swap::swap(ctx, loaded, fresh.mark(), step).await?;

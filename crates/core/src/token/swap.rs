@@ -24,7 +24,7 @@ pub(crate) const GONE: &str = "grant_gone";
 #[derive(Debug)]
 pub(crate) struct Done<T> {
     pub(crate) answer: T,
-    pub(crate) grant: Grant,
+    pub(crate) grant: Box<Grant>,
 }
 
 /// Carries out a step on a loaded grant.
@@ -51,8 +51,8 @@ pub(crate) async fn swap<T: Send>(
                 }
                 return Err(refusal.into());
             }
-            Outcome::Replace(next, answer) => {
-                let next = next.marked(mark);
+            Outcome::Replace(mut next, answer) => {
+                next.mark(mark);
                 match write(ctx, &next, &current, mark, &mut doubtful).await? {
                     Written::Won => return Ok(Done { answer, grant: next }),
                     Written::Lost(Some(loaded)) => current = *loaded,

@@ -37,7 +37,7 @@ pub(super) async fn issue(
                 match swap::swap(ctx, loaded, fresh.mark(), |grant| grant.unique_tokens(&ask, ctx.now()))
                     .await
                 {
-                    Ok(done) => return Ok((done.grant, done.answer.0, done.answer.1)),
+                    Ok(done) => return Ok((*done.grant, done.answer.0, done.answer.1)),
                     // Removed by somebody between our load and our swap: begin again.
                     Err(error) if error.reason() == swap::GONE => {}
                     Err(error) => return Err(error),

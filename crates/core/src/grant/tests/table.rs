@@ -442,7 +442,7 @@ fn times_and_counters_do_not_overflow() {
 fn marks_are_the_last_four() {
     let mut grant = bare([0; 16], START);
     for number in 0..6_u8 {
-        grant = grant.marked([number; 8]);
+        grant.mark([number; 8]);
     }
     assert_eq!(grant.marks, [[2; 8], [3; 8], [4; 8], [5; 8]]);
     assert!(grant.has_mark([2; 8]) && !grant.has_mark([1; 8]));
