@@ -319,6 +319,9 @@ async fn facts(own: &Own, client: &Client, of_file: bool) -> Result<Value, Failu
         }
         facts.insert("secret_count".into(), client.secrets.len().into());
         facts.insert("disabled".into(), (client.disabled || standing.disabled).into());
+        if standing.not_before() > grantor::Timestamp::EPOCH {
+            facts.insert("not_before".into(), output::time(standing.not_before()).into());
+        }
         facts.insert("source".into(), if of_file { "file" } else { "store" }.into());
     }
     Ok(facts)
