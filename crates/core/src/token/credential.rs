@@ -208,7 +208,7 @@ mod tests {
             prop_assert_eq!((read.kind, read.grant), (kind, *id));
             let lineage = if kind == TokenKind::Refresh { 16 } else { 0 };
             prop_assert_eq!(read.turn.as_slice(), &secret[lineage..kind.payload() - 16]);
-            prop_assert_eq!(read.lineage_bytes.as_ref().map(|bytes| bytes.as_slice()), secret[..lineage].first_chunk::<16>().map(|bytes| bytes.as_slice()));
+            prop_assert_eq!(read.lineage_bytes.as_ref().map(<[u8; 16]>::as_slice), secret[..lineage].first_chunk::<16>().map(<[u8; 16]>::as_slice));
             prop_assert_eq!(&*read.again().text, &*text);
         }
 
