@@ -4,8 +4,9 @@ use std::path::Path;
 
 use grantor_core::store::{Removed, Store, StoreError};
 use grantor_store_sqlite::{Options, SqliteStore};
+use grantor_testkit::process::say;
 
-use crate::child::{command, say};
+use crate::child::command;
 use crate::{NOW, create, key, open, record};
 
 /// Creates records until one is refused; answers how many there are, and the refusal.
@@ -43,9 +44,9 @@ async fn a_file_at_its_limit_refuses_and_recovers() {
 }
 
 /// Runs on a disk of 1 MiB on which a ballast of 300 KiB lies beside the data file.
-pub(crate) async fn part(store: SqliteStore) {
-    let url = std::env::var("GRANTOR_TEST_URL").unwrap();
-    let path = Options::parse(&url).unwrap().path().to_owned();
+pub(crate) async fn part(url: &str) {
+    let store = open(url);
+    let path = Options::parse(url).unwrap().path().to_owned();
     let (count, error) = fill(&store).await;
     assert!(error.nothing_written && error.to_string().contains("full"), "{error}");
     for number in 0..count {
@@ -55,10 +56,10 @@ pub(crate) async fn part(store: SqliteStore) {
     std::fs::remove_file(path.with_file_name("ballast")).unwrap();
     let _ = create(&store, &record(count, vec![1; 3_000])).await;
     drop(store);
-    let again = open(&url);
+    let again = open(url);
     assert!(again.load(&key(count), NOW).await.unwrap().is_some());
     assert!(again.load(&key(count + 1), NOW).await.unwrap().is_none());
-    say(&format!("full after {count}"));
+    say(&format!("full after {count}")).unwrap();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The SQLite store as processes see it: killed, racing, on a full disk, on damaged files, under `strace`.
+//! The SQLite store beyond the store suite: on a full disk, on damaged files, under `strace`, in two processes.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,7 +10,6 @@
 mod child;
 mod files;
 mod full;
-mod kill;
 mod processes;
 mod synced;
 
@@ -45,9 +44,4 @@ async fn create(store: &dyn Store, record: &Record) -> Revision {
         Created::Created(revision) => revision,
         Created::Exists => panic!("{:?} exists", record.key),
     }
-}
-
-/// The number in a body.
-fn number(body: &[u8]) -> u64 {
-    u64::from_be_bytes(body.try_into().expect("a body of eight bytes"))
 }

@@ -1,118 +1,46 @@
-//! Two processes over one file: exactly one winner, nothing lost, and each sees what the other wrote.
+//! Two processes over one file, beyond what the store suite asks: they make it together, and one holds a lock for long.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use grantor_core::store::Store;
+use grantor_testkit::process::{listen, say};
 
-use grantor_core::store::{Created, Removed, Replaced, Store};
-use grantor_store_sqlite::SqliteStore;
+use crate::child::start;
+use crate::{NOW, create, key, open, record};
 
-use crate::child::{Process, say, wait_for_parent};
-use crate::{NOW, create, key, number, open, record};
+/// How often two processes make a file together.
+const ROUNDS: usize = 10;
 
-const TASKS: u64 = 16;
-const ROUNDS: u64 = 50;
-const COUNTER: u64 = 1_000;
-const INCREMENTS: u64 = 20;
-
-/// Races with another process that plays the same part; the parent keeps the phases apart.
-pub(crate) async fn part(store: SqliteStore) {
-    let store = Arc::new(store);
-    wait_for_parent();
-    race(&store, |store, round| async move {
-        let created = store.create(&record(round, &b"first"[..]), NOW).await.unwrap();
-        if matches!(created, Created::Created(_)) {
-            say(&format!("created {round}"));
-        }
-    })
-    .await;
-    wait_for_parent();
-    let mut loaded = Vec::new();
-    for round in 0..ROUNDS {
-        let (_, revision) = store.load(&key(round), NOW).await.unwrap().expect("written by one of the two");
-        loaded.push(revision);
-    }
-    wait_for_parent();
-    let loaded = Arc::new(loaded);
-    race(&store, |store, round| {
-        let revision = loaded[usize::try_from(round).unwrap()];
-        async move {
-            let replaced = store.replace(&record(round, &b"second"[..]), revision, NOW).await.unwrap();
-            if matches!(replaced, Replaced::Replaced(_)) {
-                say(&format!("replaced {round}"));
-            }
-        }
-    })
-    .await;
-    wait_for_parent();
-    race(&store, |store, round| async move {
-        if store.remove(&key(round), NOW).await.unwrap() == Removed::Removed {
-            say(&format!("removed {round}"));
-        }
-    })
-    .await;
-    wait_for_parent();
-    let tasks: Vec<_> = (0..TASKS).map(|_| tokio::spawn(increment(Arc::clone(&store)))).collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
+/// Opens the file when it is told to, and keeps in it the number that it was told.
+pub(crate) async fn part(url: &str) {
+    say("ready").unwrap();
+    let number: u64 = listen().expect("the parent has gone").parse().unwrap();
+    let store = open(url);
+    let _ = create(&store, &record(number, "x")).await;
     store.close().await.unwrap();
 }
 
-async fn race<F: Future<Output = ()> + Send + 'static>(
-    store: &Arc<SqliteStore>,
-    act: impl Fn(Arc<SqliteStore>, u64) -> F,
-) {
-    for round in 0..ROUNDS {
-        let tasks: Vec<_> = (0..TASKS).map(|_| tokio::spawn(act(Arc::clone(store), round))).collect();
-        for task in tasks {
-            task.await.unwrap();
-        }
-    }
-}
-
-async fn increment(store: Arc<SqliteStore>) {
-    for _ in 0..INCREMENTS {
-        loop {
-            let (mut found, revision) = store.load(&key(COUNTER), NOW).await.unwrap().unwrap();
-            found.body = (number(&found.body) + 1).to_be_bytes().to_vec().into();
-            if matches!(store.replace(&found, revision, NOW).await.unwrap(), Replaced::Replaced(_)) {
-                break;
-            }
-        }
-    }
-}
-
 #[tokio::test]
-async fn two_processes_have_one_winner_and_lose_no_update() {
+async fn two_processes_that_make_one_file_have_one_file() {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}/race.db?busy_timeout_ms=60000", folder.path().display());
-    // They also race to make the file.
-    let mut both = [Process::start("race", &url), Process::start("race", &url)];
-    let mut won: HashMap<String, usize> = HashMap::new();
-    for phase in 0..5 {
-        for process in &mut both {
-            for line in process.until_ready() {
-                *won.entry(line).or_default() += 1;
-            }
-        }
-        if phase == 4 {
-            let store = open(&url);
-            let _ = create(&store, &record(COUNTER, 0_u64.to_be_bytes().to_vec())).await;
-        }
-        for process in &mut both {
-            process.go();
-        }
-    }
-    for process in both {
-        let _ = process.rest();
-    }
     for round in 0..ROUNDS {
-        for what in ["created", "replaced", "removed"] {
-            assert_eq!(won.get(&format!("{what} {round}")), Some(&1), "{what} {round}");
+        let url = format!("sqlite:{}/made-{round}.db?busy_timeout_ms=60000", folder.path().display());
+        let mut both = [start("make", &url), start("make", &url)];
+        for process in &mut both {
+            process.until("ready").unwrap();
+        }
+        for (process, number) in both.iter_mut().zip(["1", "2"]) {
+            process.tell(number).unwrap();
+        }
+        for process in both {
+            process.rest().unwrap();
+        }
+        let store = open(&url);
+        for number in [1, 2] {
+            assert!(
+                store.load(&key(number), NOW).await.unwrap().is_some(),
+                "round {round}: {number} is lost"
+            );
         }
     }
-    let (found, _) = open(&url).load(&key(COUNTER), NOW).await.unwrap().unwrap();
-    assert_eq!(number(&found.body), 2 * TASKS * INCREMENTS);
 }
 
 #[tokio::test]
@@ -128,19 +56,4 @@ async fn a_lock_held_too_long_is_an_error_that_wrote_nothing() {
     assert_eq!(store.load(&key(1), NOW).await.unwrap(), None);
     other.execute_batch("ROLLBACK").unwrap();
     let _ = create(&store, &record(1, "x")).await;
-}
-
-#[tokio::test]
-async fn a_revision_never_returns_over_removal_and_reopening() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}/revisions.db", folder.path().display());
-    let mut seen = std::collections::HashSet::new();
-    for _ in 0..10 {
-        let (one, two) = (open(&url), open(&url));
-        for store in [&one, &two, &one, &two] {
-            assert!(seen.insert(create(store, &record(1, "x")).await));
-            assert_eq!(store.remove(&key(1), NOW).await.unwrap(), Removed::Removed);
-        }
-        one.close().await.unwrap();
-    }
 }

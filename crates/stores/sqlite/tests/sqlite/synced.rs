@@ -3,19 +3,20 @@
 use std::collections::HashMap;
 use std::process::Command;
 
-use grantor_store_sqlite::SqliteStore;
+use grantor_testkit::process::say;
 
-use crate::child::{command, say};
-use crate::{create, record};
+use crate::child::command;
+use crate::{create, open, record};
 
 const WRITES: u64 = 25;
 
 /// Says when it asks and when it is answered.
-pub(crate) async fn part(store: SqliteStore) {
+pub(crate) async fn part(url: &str) {
+    let store = open(url);
     for number in 0..WRITES {
-        say(&format!("ask {number}"));
+        say(&format!("ask {number}")).unwrap();
         let _ = create(&store, &record(number, "x")).await;
-        say(&format!("answered {number}"));
+        say(&format!("answered {number}")).unwrap();
     }
 }
 
