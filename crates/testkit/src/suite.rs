@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use grantor_core::store::StoreError;
 
-/// After so long an answer will not come any more. No check passes or fails by how quick something is.
+/// After so long it is taken that an answer does not come any more. No check passes or fails by how quick something is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Why a check ended before its end.
@@ -145,7 +145,10 @@ fn run_within(patience: Option<Duration>, check: impl Future<Output = Checked> +
             Ok(Ok(Err(Stop::Failed(why)))) => Outcome::Failed(why),
             Ok(Ok(Err(Stop::NotChecked(why)))) => Outcome::NotChecked(why),
             Ok(Err(panic)) => Outcome::Failed(panic.to_string()),
-            Err(_) => Outcome::Failed(format!("no answer within {} s", PATIENCE.as_secs())),
+            Err(_) => Outcome::Failed(format!(
+                "not done after {} s: an answer does not come, or all of them come slowly",
+                PATIENCE.as_secs()
+            )),
         }
     });
     // What still waits (a call that never comes back) must not keep the suite.

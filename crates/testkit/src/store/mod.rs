@@ -18,7 +18,7 @@ mod steps;
 mod unknown;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -39,12 +39,12 @@ enum Where {
     /// Made by this process, and removed by it.
     Own(TempDir),
     /// Made by the parent.
-    Given(std::path::PathBuf),
+    Given(PathBuf),
 }
 
 impl Place {
-    fn new() -> Result<Self, Stop> {
-        let folder = tempfile::Builder::new().prefix("grantor-suite-").tempdir()?;
+    fn new(inside: &Path) -> Result<Self, Stop> {
+        let folder = tempfile::Builder::new().prefix("grantor-suite-").tempdir_in(inside)?;
         Ok(Self(Arc::new(Where::Own(folder))))
     }
 
@@ -74,6 +74,8 @@ pub struct StoreSuite {
     open: Hook,
     reopen: Option<Hook>,
     second: Option<Hook>,
+    /// Where the folders of the places are made.
+    inside: PathBuf,
     /// The test of this binary that a second process runs.
     part: String,
 }
@@ -145,7 +147,8 @@ impl StoreSuite {
     where
         F: Future<Output = Arc<dyn Store>> + Send + 'static,
     {
-        Self { store, open: hook(open), reopen: None, second: None, part: String::new() }
+        let inside = std::env::temp_dir();
+        Self { store, open: hook(open), reopen: None, second: None, inside, part: String::new() }
     }
 
     /// With the hook that ends the engine without warning, if the store has one outside of the process, starts it and
@@ -166,6 +169,15 @@ impl StoreSuite {
         F: Future<Output = Arc<dyn Store>> + Send + 'static,
     {
         self.second = Some(hook(second));
+        self
+    }
+
+    /// With the folders of all places made in this one, not in the system's folder for temporary files. On a file system
+    /// in memory a store that syncs each write is checked in a tenth of the time; the death of a process, which is what the
+    /// suite causes, takes nothing from either.
+    #[must_use]
+    pub fn places_in(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.inside = folder.into();
         self
     }
 
@@ -222,7 +234,7 @@ impl StoreSuite {
 
     /// A new, empty store. Its folder goes with the place.
     async fn opened(&self) -> Result<(Place, Arc<dyn Store>), Stop> {
-        let place = Place::new()?;
+        let place = Place::new(&self.inside)?;
         let store = (self.open)(place.clone()).await;
         Ok((place, store))
     }
@@ -244,6 +256,7 @@ where
 /// `open` is an async function from a [`Place`](crate::Place) to the store, see [`StoreSuite::new`](crate::StoreSuite::new).
 /// The other hooks may be missing, then the suite says what it did not check:
 /// [`reopen_after_kill`](crate::StoreSuite::reopen_after_kill), [`second_process`](crate::StoreSuite::second_process).
+/// [`places_in`](crate::StoreSuite::places_in) stands after them.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -262,7 +275,8 @@ macro_rules! store_suite {
     (
         store: $store:expr, open: $open:expr
         $(, reopen_after_kill: $reopen:expr)?
-        $(, second_process: $second:expr)? $(,)?
+        $(, second_process: $second:expr)?
+        $(, places_in: $folder:expr)? $(,)?
     ) => {
         /// Does nothing unless a parent asked for it.
         #[test]
@@ -276,6 +290,7 @@ macro_rules! store_suite {
             $crate::StoreSuite::new($store, $open)
                 $(.reopen_after_kill($reopen))?
                 $(.second_process($second))?
+                $(.places_in($folder))?
                 .tests_in(module_path!());
             s01_present_from_create_until_remove
             s01_present_until_its_expiry
