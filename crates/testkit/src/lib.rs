@@ -29,3 +29,8 @@ pub use random::SeededRandom;
 pub use store::{Place, StoreSuite};
 pub use suite::{Outcome, Report, Row};
 pub use user_agent::{Cookie, Page, Stuck, UserAgent};
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

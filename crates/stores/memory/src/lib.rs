@@ -243,3 +243,8 @@ impl Store for MemoryStore {
         Some(self)
     }
 }
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -175,6 +175,11 @@ fn mixed_up(answer: Written) -> StoreError {
     StoreError::unknown(format!("the writer answered another question: {answer:?}"))
 }
 
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(test)]
 mod tests {
     use super::*;
