@@ -1,11 +1,5 @@
 //! The SQLite store beyond the store suite: on a full disk, on damaged files, under `strace`, in two processes.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod child;
 mod files;
