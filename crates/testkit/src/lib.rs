@@ -8,9 +8,11 @@
 //! - [`store_suite!`]: what a store must pass
 //! - [`adapter_suite!`]: what a web adapter must pass
 //! - [`process`]: the test binary as a second process
+//! - [`engine`]: real engines behind stores, started for a test
 
 mod adapter;
 mod clock;
+pub mod engine;
 mod fault;
 mod form;
 mod gate;
