@@ -17,6 +17,22 @@ pub use grantor_store_memory as memory;
 #[cfg(feature = "sqlite")]
 pub use grantor_store_sqlite as sqlite;
 
+/// Stores in PostgreSQL.
+#[cfg(feature = "postgres")]
+pub use grantor_store_postgres as postgres;
+
+/// Stores in MySQL and MariaDB.
+#[cfg(feature = "mysql")]
+pub use grantor_store_mysql as mysql;
+
+/// Stores in Redis.
+#[cfg(feature = "redis")]
+pub use grantor_store_redis as redis;
+
+/// Stores in memcached.
+#[cfg(feature = "memcached")]
+pub use grantor_store_memcached as memcached;
+
 /// Mounts grantor in axum and in every other server that speaks tower.
 #[cfg(feature = "axum")]
 pub use grantor_web_tower as axum;
