@@ -1,0 +1,1 @@
+//! The MySQL store beyond the store suite.
