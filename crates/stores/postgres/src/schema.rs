@@ -44,14 +44,19 @@ pub struct Migration {
     pub to: u32,
 }
 
+/// Asked of the catalog's tables: `to_regclass` and the like answer from the session's cache, which does not know what was
+/// committed while this session waited for the advisory lock.
+const HAS_TABLE: &str = "SELECT EXISTS (
+    SELECT 1 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1::text AND c.relname = 'migration')";
+const HAS_SCHEMA: &str = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1::text)";
+
 /// The version of the tables, 0 where there are none.
 async fn version(client: &(impl GenericClient + Sync), schema: &str) -> Result<u32, tokio_postgres::Error> {
-    let name = format!("\"{schema}\".migration");
-    let there = client.query_one("SELECT to_regclass($1::text) IS NOT NULL", &[&name]).await?;
-    if !there.try_get::<_, bool>(0)? {
+    if !client.query_one(HAS_TABLE, &[&schema]).await?.try_get::<_, bool>(0)? {
         return Ok(0);
     }
-    let sql = format!("SELECT coalesce(max(version), 0)::int4 FROM {name}");
+    let sql = format!("SELECT coalesce(max(version), 0)::int4 FROM \"{schema}\".migration");
     let version: i32 = client.query_one(&sql, &[]).await?.try_get(0)?;
     Ok(u32::try_from(version).unwrap_or(0))
 }
@@ -110,7 +115,7 @@ pub(crate) async fn migrate(
     refuse_newer(options, from, to)?;
     if from == 0 {
         // Who may not create schemas can be given one.
-        let there = transaction.query_one("SELECT to_regnamespace($1::text) IS NOT NULL", &[schema]).await;
+        let there = transaction.query_one(HAS_SCHEMA, &[schema]).await;
         if !there.and_then(|row| row.try_get(0)).map_err(refused)? {
             transaction.batch_execute(&format!("CREATE SCHEMA \"{schema}\"")).await.map_err(refused)?;
         }
