@@ -88,7 +88,8 @@ impl MysqlStore {
     /// The same over a pool of the caller's; where the server is and who connects is then not taken from `options`.
     ///
     /// The pool must allow [`Options::connections`], and its sessions must be strict (`sql_mode`) and commit each
-    /// statement. Without `with_reset_connection(false)` each call costs an exchange more.
+    /// statement. Without `with_reset_connection(false)` each call costs an exchange more, and without a time to idle
+    /// (`with_inactive_connection_ttl`) the pool closes what it has beyond its least number at each return.
     ///
     /// # Errors
     /// As of [`MysqlStore::open`].

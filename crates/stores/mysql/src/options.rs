@@ -10,6 +10,9 @@ use url::{Host, Url};
 
 use crate::settings;
 
+/// How long a connection is kept that nobody needs.
+const IDLE: Duration = Duration::from_secs(120);
+
 /// What happens to a database whose schema is older than this release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Migrate {
@@ -231,9 +234,13 @@ impl Options {
 
     /// The same for the client library.
     pub(crate) fn for_the_client(&self) -> mysql_async::Opts {
-        let most = PoolConstraints::new(0, self.connections).unwrap_or_default();
+        let most = PoolConstraints::new(1, self.connections).unwrap_or_default();
         // No session has a state of its own: each statement is a transaction, and what is set is the same in all.
-        let pool = PoolOpts::new().with_constraints(most).with_reset_connection(false);
+        // Without a time to idle the pool would close what it has beyond its least number when it is given back.
+        let pool = PoolOpts::new()
+            .with_constraints(most)
+            .with_reset_connection(false)
+            .with_inactive_connection_ttl(IDLE);
         let mut opts = OptsBuilder::default()
             .ip_or_hostname(self.host.clone())
             .tcp_port(self.port)
