@@ -116,11 +116,11 @@ async fn serve(
     patience: Duration,
     silent: Arc<Notify>,
 ) {
-    let (reading, writing) = stream.into_split();
+    let (inward, outward) = stream.into_split();
     let waiting = Mutex::new(VecDeque::new());
     let why = tokio::select! {
-        why = read(reading, largest, &waiting) => why,
-        why = write(writing, &mut requests, &waiting) => why,
+        why = read(inward, largest, &waiting) => why,
+        why = write(outward, &mut requests, &waiting) => why,
         why = watch(&silent, patience, &waiting) => why,
     };
     tracing::debug!(why, "a connection to memcached has ended");

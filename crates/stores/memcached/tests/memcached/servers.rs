@@ -1,0 +1,68 @@
+//! Several servers, several stores on one client, and what stands in the keys.
+
+use grantor_store_memcached::{Client, MemcachedStore};
+use grantor_testkit::engine::memcached;
+
+use super::*;
+
+/// How a server names the items that it has.
+fn names(port: u16) -> Vec<String> {
+    let said = tell(port, "lru_crawler metadump all", "END");
+    let name = |line: &str| line.strip_prefix("key=")?.split(' ').next().map(str::to_owned);
+    said.lines().filter_map(name).collect()
+}
+
+#[tokio::test]
+async fn keys_have_the_prefix_the_kind_and_the_id_and_no_word_of_a_user() {
+    let engine = memcached().unwrap();
+    let client = Client::new(&options(engine.port()));
+    let codes = MemcachedStore::with_client(client.clone(), "codes:").unwrap();
+    let tokens = MemcachedStore::with_client(client.clone(), "tokens:").unwrap();
+    create(&codes, &record(1, "code")).await;
+    assert!(is_absent(&tokens, 1).await);
+    create(&tokens, &record(1, "token")).await;
+    assert_eq!(codes.load(&key(1), NOW).await.unwrap().unwrap().0.body, "code");
+    let mut names = names(engine.port());
+    names.sort();
+    assert_eq!(
+        names,
+        ["codes%3A1.00000000000000000000000000000001", "tokens%3A1.00000000000000000000000000000001"]
+    );
+    assert!(MemcachedStore::with_client(client, "with space").is_err());
+}
+
+#[tokio::test]
+async fn two_servers_share_the_records_and_one_that_is_down_is_not_replaced() {
+    const MANY: u64 = 200;
+    let (one, mut other) = (memcached().unwrap(), memcached().unwrap());
+    let servers = [&one, &other].map(|engine| format!("127.0.0.1:{}", engine.port()));
+    let options = Options::servers(servers).unwrap().deadline(Duration::from_secs(30));
+    let store = MemcachedStore::open(&options).await.unwrap();
+    for number in 0..MANY {
+        create(&store, &record(number, "body")).await;
+    }
+    let (first, second) = (names(one.port()).len(), names(other.port()).len());
+    assert!(first > 50 && second > 50 && first + second == 200, "{first} and {second}");
+    // A server that comes back to the list has what it had; the store says so.
+    assert!(!store.promises().never_rewinds);
+    other.kill().unwrap();
+    let (mut answers, mut errors) = (0, 0);
+    for number in 0..MANY {
+        match store.load(&key(number), NOW).await {
+            Ok(found) => answers += usize::from(found.is_some()),
+            Err(error) => {
+                assert!(error.to_string().contains(&other.port().to_string()), "{error}");
+                assert!(store.create(&record(number, "elsewhere"), NOW).await.unwrap_err().nothing_written);
+                errors += 1;
+            }
+        }
+    }
+    assert_eq!((answers, errors), (first, second));
+    other.start_again().unwrap();
+    for number in 0..MANY {
+        if is_absent(&store, number).await {
+            create(&store, &record(number, "again")).await;
+        }
+    }
+    assert_eq!((names(one.port()).len(), names(other.port()).len()), (first, second));
+}
