@@ -93,6 +93,9 @@ const SCHEMES: &[Scheme] = &[
     },
 ];
 
+/// There is a store of this scheme, and it does not suit the ready server, which has one store for all.
+const FORGETFUL: &str = "memcached";
+
 fn sqlite_options(url: &str, folder: &Path) -> Result<sqlite::Options, StoreError> {
     Ok(sqlite::Options::parse(url)?.below(folder))
 }
@@ -102,6 +105,14 @@ fn scheme(url: &str) -> Result<&'static Scheme, String> {
     let found = SCHEMES.iter().find(|scheme| scheme.name == name && url.contains(':'));
     found.ok_or_else(|| {
         let forms: Vec<String> = SCHEMES.iter().map(|scheme| format!("\"{}\"", scheme.form)).collect();
+        if name == FORGETFUL {
+            return format!(
+                "memcached may forget what it is given, but this store has clients, users and what was disabled; write one of \
+                 {}. An application that embeds grantor can have its codes and tokens in memcached, with another store for \
+                 `.standing_store(..)`",
+                forms.join(", ")
+            );
+        }
         // A URL can have a password in it: only the scheme is repeated.
         let name: String = name.chars().take(20).flat_map(char::escape_debug).collect();
         format!("there is no store `{name}:`; write one of {}", forms.join(", "))
@@ -146,6 +157,16 @@ mod tests {
         }
         assert!(check("memory:x", Path::new(".")).is_err());
         assert!(check("sqlite:a.db?readers=0", Path::new(".")).is_err());
+    }
+
+    #[test]
+    fn a_store_that_forgets_is_refused_with_what_to_do() {
+        let why = check("memcached://u:secret@h/", Path::new(".")).unwrap_err();
+        for said in ["may forget", "\"sqlite:grantor.db\"", "standing_store"] {
+            assert!(why.contains(said), "{why}");
+        }
+        assert!(!why.contains("secret"), "{why}");
+        assert!(open("memcached://h", Path::new(".")).is_err());
     }
 
     #[test]
