@@ -59,7 +59,7 @@ impl Client {
 
     /// When a call that begins now must have ended.
     pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.0.deadline
+        Instant::now() + self.0.deadline // the deadline of a call
     }
 
     /// The smallest of the servers' largest items.

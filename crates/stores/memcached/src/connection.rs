@@ -142,7 +142,8 @@ async fn write(
     let (mut batch, mut out) = (Vec::new(), Vec::new());
     while requests.recv_many(&mut batch, BATCH).await > 0 {
         {
-            let (since, mut waiting) = (Instant::now(), waiting.lock());
+            let since = Instant::now(); // how long a request waits
+            let mut waiting = waiting.lock();
             // What nobody waits for any more was dropped before it was sent, and is not.
             for request in batch.drain(..).filter(|request| !request.answer.is_closed()) {
                 out.extend_from_slice(&request.bytes);

@@ -77,7 +77,8 @@ pub(crate) async fn settings(
     }
     let time = time.ok_or(Failure::before("it does not tell its time"))?;
     let item_size_max = usize::try_from(size).unwrap_or(usize::MAX);
-    Ok(Settings { item_size_max, time, asked: Instant::now() })
+    let asked = Instant::now(); // the engine's clock goes on from here
+    Ok(Settings { item_size_max, time, asked })
 }
 
 /// Name and value of a line `STAT name value`.

@@ -31,7 +31,7 @@ mod connection;
 mod handshake;
 mod hints;
 mod options;
-mod revisions;
+mod random;
 mod store;
 mod value;
 mod wire;

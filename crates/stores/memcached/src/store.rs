@@ -11,7 +11,7 @@ use crate::client::{Client, Server};
 use crate::connection::{Connection, Failure};
 use crate::hints::{Hint, Hints};
 use crate::options::{self, Options};
-use crate::revisions::Revisions;
+use crate::random::Revisions;
 use crate::value;
 use crate::wire::{self, Mode, Reply, Status};
 
@@ -124,7 +124,8 @@ impl MemcachedStore {
                 }
                 Err(why) => failure = why,
             }
-            if Instant::now() >= call.deadline {
+            let over = Instant::now() >= call.deadline; // no further try
+            if over {
                 break;
             }
         }
