@@ -1,7 +1,8 @@
 //! OAuth 2.0 authorization server framework: grants, stores, site adapters, web adapters.
 //!
 //! This crate has nothing of its own: it brings the parts together under one name. Features: `memory` and `axum` (on by
-//! default), `sqlite`, `actix`, `guard`, and `legacy` for the implicit and the password grant.
+//! default), `sqlite`, `postgres`, `mysql`, `redis`, `memcached`, `actix`, `guard`, and `legacy` for the implicit and the password
+//! grant.
 
 pub use grantor_core::*;
 
