@@ -1,0 +1,376 @@
+//! Where the engine is and how it is used: the builder, and the URL that the server's configuration uses.
+
+use std::fmt;
+use std::time::Duration;
+
+use grantor_core::store::StoreError;
+
+/// How the engine is made up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Single,
+    Sentinel,
+    Cluster,
+}
+
+/// How a [`RedisStore`](crate::RedisStore) is opened.
+///
+/// | URL | engine |
+/// |---|---|
+/// | `redis://[user:password@]host[:port][/db]` | one server, port 6379 unless it is named |
+/// | `redis+sentinel://[user:password@]host[:port],host[:port]/master` | the Sentinels (port 26379), and the name of their master; user and password are those of the master |
+/// | `redis+cluster://[user:password@]host[:port],host[:port]` | a Cluster, by some of its nodes |
+///
+/// `%40` and the like in user and password are decoded; an IPv6 address stands in `[]`.
+///
+/// | in the URL | default | meaning |
+/// |---|---|---|
+/// | `prefix=` | `grantor:` | what the names of all keys begin with: letters, digits, `:`, `_`, `.`, `-`; at most 64 |
+/// | `deadline_ms=100..600000` | `2000` | how long a call may take with all it needs; then it is an error |
+/// | `connect_ms=50..60000` | `1000` | how long a connection may take to come about |
+/// | `response_ms=50..60000` | `1000` | how long an answer of the engine may take |
+/// | `margin_s=1..604800` | `300` | how long the engine keeps a record after its end, for callers whose clocks are behind |
+/// | `index=yes\|no` | `yes` | whether records can be listed by client and subject |
+/// | `wait=0..16` | `0` | replicas that must have a write before it is acknowledged (`WAIT`); not in a Cluster |
+/// | `wait_ms=10..60000` | `500` | how long they may take |
+/// | `db=0..` | `0` | the number of the database, for Sentinels |
+/// | `sentinel_user=`, `sentinel_password=` | none | for the Sentinels themselves |
+#[derive(Clone, PartialEq, Eq)]
+pub struct Options {
+    pub(crate) mode: Mode,
+    pub(crate) hosts: Vec<(String, u16)>,
+    pub(crate) master: String,
+    pub(crate) login: Login,
+    pub(crate) sentinel_login: Login,
+    pub(crate) db: i64,
+    pub(crate) prefix: String,
+    pub(crate) deadline: Duration,
+    pub(crate) connect: Duration,
+    pub(crate) response: Duration,
+    pub(crate) margin: Duration,
+    pub(crate) index: bool,
+    pub(crate) wait: u32,
+    pub(crate) wait_for: Duration,
+}
+
+/// User and password.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub(crate) struct Login {
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("mode", &self.mode)
+            .field("hosts", &self.hosts)
+            .field("master", &self.master)
+            .field("db", &self.db)
+            .field("prefix", &self.prefix)
+            .field("deadline", &self.deadline)
+            .field("connect", &self.connect)
+            .field("response", &self.response)
+            .field("margin", &self.margin)
+            .field("index", &self.index)
+            .field("wait", &self.wait)
+            .field("wait_for", &self.wait_for)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Options {
+    /// The defaults, for one server.
+    pub fn single(host: impl Into<String>, port: u16) -> Self {
+        Self::of(Mode::Single, vec![(host.into(), port)])
+    }
+
+    /// The defaults, for the master of this name behind these Sentinels.
+    pub fn sentinel(sentinels: Vec<(String, u16)>, master: impl Into<String>) -> Self {
+        Self { master: master.into(), ..Self::of(Mode::Sentinel, sentinels) }
+    }
+
+    /// The defaults, for the Cluster of which these are some nodes.
+    pub fn cluster(nodes: Vec<(String, u16)>) -> Self {
+        Self::of(Mode::Cluster, nodes)
+    }
+
+    fn of(mode: Mode, hosts: Vec<(String, u16)>) -> Self {
+        Self {
+            mode,
+            hosts,
+            master: String::new(),
+            login: Login::default(),
+            sentinel_login: Login::default(),
+            db: 0,
+            prefix: "grantor:".into(),
+            deadline: Duration::from_secs(2),
+            connect: Duration::from_secs(1),
+            response: Duration::from_secs(1),
+            margin: Duration::from_secs(300),
+            index: true,
+            wait: 0,
+            wait_for: Duration::from_millis(500),
+        }
+    }
+
+    /// Reads one of the URLs above.
+    ///
+    /// # Errors
+    /// Another scheme, a bad host, an unknown option or a bad value; the message says what to write, without the URL, for
+    /// that may hold a password.
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        Self::read(url).map_err(|why| {
+            StoreError::nothing_written(format!(
+                "the URL of the Redis store {why}; write redis://[user:password@]host[:port][/db], \
+                 redis+sentinel://host,host/master or redis+cluster://host,host"
+            ))
+        })
+    }
+
+    fn read(url: &str) -> Result<Self, String> {
+        let (scheme, rest) = url.split_once("://").ok_or("has no ://")?;
+        let mode = match scheme {
+            "redis" => Mode::Single,
+            "redis+sentinel" => Mode::Sentinel,
+            "redis+cluster" => Mode::Cluster,
+            "rediss" => return Err("asks for TLS, which this release does not speak to Redis".into()),
+            _ => return Err("has another scheme".into()),
+        };
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (login, hosts) = match authority.rsplit_once('@') {
+            Some((login, hosts)) => (read_login(login)?, hosts),
+            None => (Login::default(), authority),
+        };
+        let port = if mode == Mode::Sentinel { 26_379 } else { 6_379 };
+        let hosts = hosts.split(',').map(|host| read_host(host, port)).collect::<Result<Vec<_>, _>>()?;
+        let mut options = Self { login, ..Self::of(mode, hosts) };
+        match mode {
+            Mode::Single if options.hosts.len() > 1 => {
+                return Err("names several hosts, which are Sentinels or a Cluster".into());
+            }
+            Mode::Single | Mode::Cluster if path.is_empty() => {}
+            Mode::Single => {
+                let db = number(path, 0, 65_535).map_err(|why| format!("names a database, but {why}"))?;
+                options.db = db.into();
+            }
+            Mode::Sentinel if path.is_empty() => return Err("names no master".into()),
+            Mode::Sentinel => options.master = decode(path).ok_or("has a bad percent-encoding")?,
+            Mode::Cluster => return Err("names a database, and a Cluster has but one".into()),
+        }
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            options.set(name, value).map_err(|why| {
+                let name: String = name.chars().take(20).flat_map(char::escape_debug).collect();
+                format!("has the option `{name}`, but {why}")
+            })?;
+        }
+        if options.wait > 0 && mode == Mode::Cluster {
+            return Err("has the option `wait`, but not in a Cluster".into());
+        }
+        Ok(options)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        let milliseconds = |least, most| number(value, least, most).map(|n| Duration::from_millis(n.into()));
+        let text = || decode(value).ok_or_else(|| "its percent-encoding is bad".to_owned());
+        match name {
+            "prefix" => self.prefix = read_prefix(&text()?)?,
+            "deadline_ms" => self.deadline = milliseconds(100, 600_000)?,
+            "connect_ms" => self.connect = milliseconds(50, 60_000)?,
+            "response_ms" => self.response = milliseconds(50, 60_000)?,
+            "margin_s" => self.margin = Duration::from_secs(number(value, 1, 604_800)?.into()),
+            "index" => {
+                self.index = match value {
+                    "yes" => true,
+                    "no" => false,
+                    _ => return Err("its value is one of yes, no".into()),
+                }
+            }
+            "wait" => self.wait = number(value, 0, 16)?,
+            "wait_ms" => self.wait_for = milliseconds(10, 60_000)?,
+            "db" if self.mode == Mode::Sentinel => self.db = number(value, 0, 65_535)?.into(),
+            "sentinel_user" if self.mode == Mode::Sentinel => self.sentinel_login.user = Some(text()?),
+            "sentinel_password" if self.mode == Mode::Sentinel => {
+                self.sentinel_login.password = Some(text()?);
+            }
+            _ => return Err("there is no such option here".into()),
+        }
+        Ok(())
+    }
+
+    /// User and password of the engine.
+    #[must_use]
+    pub fn login(mut self, user: Option<&str>, password: &str) -> Self {
+        self.login = Login { user: user.map(str::to_owned), password: Some(password.to_owned()) };
+        self
+    }
+
+    /// What the names of all keys begin with.
+    ///
+    /// # Errors
+    /// It is longer than 64 characters, or has others than letters, digits, `:`, `_`, `.`, `-`.
+    pub fn prefix(mut self, prefix: &str) -> Result<Self, StoreError> {
+        self.prefix = read_prefix(prefix)
+            .map_err(|why| StoreError::nothing_written(format!("the prefix of the Redis store: {why}")))?;
+        Ok(self)
+    }
+
+    /// How long a call may take with all it needs.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long a connection and an answer may take.
+    #[must_use]
+    pub fn timeouts(mut self, connect: Duration, response: Duration) -> Self {
+        (self.connect, self.response) = (connect, response);
+        self
+    }
+
+    /// How long the engine keeps a record after its end.
+    #[must_use]
+    pub fn margin(mut self, margin: Duration) -> Self {
+        self.margin = margin;
+        self
+    }
+
+    /// Whether records can be listed.
+    #[must_use]
+    pub fn index(mut self, index: bool) -> Self {
+        self.index = index;
+        self
+    }
+
+    /// How many replicas must have a write before it is acknowledged, and how long they may take. A Cluster refuses it.
+    #[must_use]
+    pub fn wait(mut self, replicas: u32, within: Duration) -> Self {
+        (self.wait, self.wait_for) = (replicas, within);
+        self
+    }
+
+    /// The hosts, for messages.
+    pub(crate) fn place(&self) -> String {
+        let hosts: Vec<String> = self.hosts.iter().map(|(host, port)| format!("{host}:{port}")).collect();
+        hosts.join(",")
+    }
+}
+
+fn read_login(text: &str) -> Result<Login, String> {
+    let (user, password) = text.split_once(':').unwrap_or((text, ""));
+    let part = |text: &str| decode(text).ok_or("has a bad percent-encoding in user or password");
+    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    Ok(Login { user: some(part(user)?), password: some(part(password)?) })
+}
+
+fn read_host(text: &str, port: u16) -> Result<(String, u16), String> {
+    let (host, after) = match text.strip_prefix('[') {
+        Some(text) => text.split_once(']').ok_or("has an address with [ but without ]")?,
+        None => text.find(':').map_or((text, ""), |at| text.split_at(at)),
+    };
+    if host.is_empty() || host.chars().any(|c| c.is_whitespace() || c.is_control() || c == '%') {
+        return Err("names no host".into());
+    }
+    let port = match after.strip_prefix(':') {
+        Some(number) => number.parse().ok().filter(|port| *port > 0).ok_or("has a bad port")?,
+        None if after.is_empty() => port,
+        None => return Err("has a bad port".into()),
+    };
+    Ok((host.to_owned(), port))
+}
+
+fn read_prefix(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || ":_.-".contains(c);
+    if text.len() <= 64 && text.chars().all(good) {
+        Ok(text.to_owned())
+    } else {
+        Err("its value is of at most 64 letters, digits, `:`, `_`, `.`, `-`".into())
+    }
+}
+
+fn number(value: &str, least: u32, most: u32) -> Result<u32, String> {
+    let number = value.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("its value is a number from {least} to {most}"))
+}
+
+/// Percent-decoding; `None` for a bad encoding, or what is not UTF-8.
+fn decode(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        out.push(if byte == b'%' {
+            let high = char::from(bytes.next()?).to_digit(16)?;
+            let low = char::from(bytes.next()?).to_digit(16)?;
+            u8::try_from(high * 16 + low).ok()?
+        } else {
+            byte
+        });
+    }
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(url: &str) -> String {
+        Options::parse(url).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn urls() {
+        let one = Options::parse("redis://alice:s%40c%2Fret@h/3?prefix=a:b_&margin_s=7").unwrap();
+        let expected = Options { db: 3, ..Options::single("h", 6379) };
+        let expected = expected.login(Some("alice"), "s@c/ret").margin(Duration::from_secs(7));
+        assert_eq!(one, expected.prefix("a:b_").unwrap());
+        assert_eq!(Options::parse("redis://[::1]:7000").unwrap(), Options::single("::1", 7000));
+        let many = vec![("a".to_owned(), 26_379), ("b".to_owned(), 5)];
+        assert_eq!(Options::parse("redis+sentinel://a,b:5/main").unwrap(), Options::sentinel(many, "main"));
+        let many = vec![("a".to_owned(), 1), ("b".to_owned(), 6379)];
+        assert_eq!(Options::parse("redis+cluster://a:1,b").unwrap(), Options::cluster(many));
+        let all = "redis://h?deadline_ms=100&connect_ms=50&response_ms=60&index=no&wait=1&wait_ms=10";
+        let milliseconds = Duration::from_millis;
+        let expected = Options::single("h", 6379)
+            .deadline(milliseconds(100))
+            .timeouts(milliseconds(50), milliseconds(60))
+            .index(false)
+            .wait(1, milliseconds(10));
+        assert_eq!(Options::parse(all).unwrap(), expected);
+    }
+
+    #[test]
+    fn refusals_say_what_to_write_and_no_secret() {
+        for (url, why) in [
+            ("postgres://u:hunter2@h", "another scheme"),
+            ("rediss://u:hunter2@h", "TLS"),
+            ("redis:u:hunter2@h", "no ://"),
+            ("redis://u:hunter2@", "no host"),
+            ("redis://u:hunter2@h:0", "bad port"),
+            ("redis://u:hunter2@h:x", "bad port"),
+            ("redis://u:hunter2%zz@h", "percent-encoding"),
+            ("redis://u:hunter2@a,b", "several hosts"),
+            ("redis://u:hunter2@h/x", "names a database"),
+            ("redis+sentinel://u:hunter2@a", "names no master"),
+            ("redis+cluster://u:hunter2@a/1", "has but one"),
+            ("redis+cluster://u:hunter2@a?wait=1", "not in a Cluster"),
+            ("redis://u:hunter2@h?ttl=1", "no such option"),
+            ("redis://u:hunter2@h?sentinel_password=hunter2", "no such option"),
+            ("redis://u:hunter2@h?index=1", "yes, no"),
+            ("redis://u:hunter2@h?deadline_ms=5", "from 100 to"),
+            ("redis://u:hunter2@h?prefix={hunter2}", "at most 64"),
+        ] {
+            let told = refused(url);
+            assert!(told.contains(why) && told.contains("write redis://"), "{url}: {told}");
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let options = Options::parse("redis+sentinel://u:hunter2@a/m?sentinel_password=hunter2").unwrap();
+        assert!(!format!("{options:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,120 @@
+//! The scripts: one for each write, each on one key, each with at most one command that writes.
+//!
+//! So an error of the engine that is one of its known refusals says that nothing was written. All compare the expiry in
+//! the value with the caller's clock; the engine's clock only clears away what nobody looks at any more.
+
+use redis::{Cmd, Script};
+
+/// The expiry of the value in KEYS[1] from its header, in two halves, for not every engine reads 8 bytes at once.
+macro_rules! alive {
+    ($script:literal) => {
+        concat!(
+            "local head = redis.call('GETRANGE', KEYS[1], 0, 15)\n",
+            "local alive = false\n",
+            "if #head == 16 then\n",
+            "  local high, low = struct.unpack('>i4I4', string.sub(head, 9, 16))\n",
+            "  alive = high * 4294967296 + low > tonumber(ARGV[1])\n",
+            "end\n",
+            $script
+        )
+    };
+}
+
+/// ARGV: now, value, time to live. 1 where it is written.
+const CREATE: &str = alive!(
+    "if alive then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1"
+);
+
+/// ARGV: now, value, time to live, the loaded revision. 1 where it is written.
+const REPLACE: &str = alive!(
+    "if not alive or string.sub(head, 1, 8) ~= ARGV[4] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1"
+);
+
+/// ARGV: now. 1 where it was there and is gone.
+const REMOVE: &str = alive!(
+    "if not alive then return 0 end
+redis.call('DEL', KEYS[1])
+return 1"
+);
+
+/// ARGV: now. 0 where it is alive, 1 where it had expired and is gone, 2 where it was not there.
+const SWEEP: &str = alive!(
+    "if #head == 0 then return 2 end
+if alive then return 0 end
+redis.call('DEL', KEYS[1])
+return 1"
+);
+
+/// One script with the name that the engine gives it.
+#[derive(Debug)]
+pub(crate) struct Named {
+    code: &'static str,
+    hash: String,
+}
+
+impl Named {
+    fn new(code: &'static str) -> Self {
+        Self { code, hash: Script::new(code).get_hash().to_owned() }
+    }
+
+    /// The call for this key.
+    pub(crate) fn call(&self, key: &str, args: &[&[u8]]) -> Call<'_> {
+        Call {
+            short: command("EVALSHA", &self.hash, key, args),
+            script: self,
+            key: key.to_owned(),
+            args: args.iter().map(|arg| arg.to_vec()).collect(),
+        }
+    }
+}
+
+/// A call of a script.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    /// By the script's name.
+    pub(crate) short: Cmd,
+    script: &'a Named,
+    key: String,
+    args: Vec<Vec<u8>>,
+}
+
+impl Call<'_> {
+    /// With the whole script, for an engine that has forgotten it (or was never told); it remembers it from then on.
+    pub(crate) fn long(&self) -> Cmd {
+        let args: Vec<&[u8]> = self.args.iter().map(Vec::as_slice).collect();
+        command("EVAL", self.script.code, &self.key, &args)
+    }
+}
+
+fn command(verb: &str, script: &str, key: &str, args: &[&[u8]]) -> Cmd {
+    let mut command = redis::cmd(verb);
+    command.arg(script).arg(1).arg(key);
+    for arg in args {
+        command.arg(*arg);
+    }
+    command
+}
+
+/// All scripts.
+#[derive(Debug)]
+pub(crate) struct Scripts {
+    pub(crate) create: Named,
+    pub(crate) replace: Named,
+    pub(crate) remove: Named,
+    pub(crate) sweep: Named,
+}
+
+impl Scripts {
+    pub(crate) fn new() -> Self {
+        Self {
+            create: Named::new(CREATE),
+            replace: Named::new(REPLACE),
+            remove: Named::new(REMOVE),
+            sweep: Named::new(SWEEP),
+        }
+    }
+}
