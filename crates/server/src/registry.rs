@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantor::memory::MemoryStore;
+use grantor::redis::{self, RedisStore};
 use grantor::sqlite::{self, SqliteStore};
 use grantor::store::{Store, StoreError};
 
@@ -39,6 +40,14 @@ impl Closing for SqliteStore {
 #[async_trait]
 impl Closing for MemoryStore {
     async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Closing for RedisStore {
+    async fn close(&self) -> Result<(), StoreError> {
+        Self::close(self).await;
         Ok(())
     }
 }
@@ -91,10 +100,39 @@ const SCHEMES: &[Scheme] = &[
             })
         },
     },
+    redis("redis", "redis://127.0.0.1:6379"),
+    redis("redis+sentinel", "redis+sentinel://127.0.0.1:26379/mymaster"),
+    redis("redis+cluster", "redis+cluster://127.0.0.1:6379"),
 ];
 
 /// There is a store of this scheme, and it does not suit the ready server, which has one store for all.
 const FORGETFUL: &str = "memcached";
+
+/// One of the ways in which Redis is set up.
+const fn redis(name: &'static str, form: &'static str) -> Scheme {
+    Scheme {
+        name,
+        form,
+        shared: true,
+        check: |url, _| redis::Options::parse(url).map(|_| ()),
+        open: |url, _| {
+            let options = redis::Options::parse(url)?;
+            let store = Arc::new(now(RedisStore::open(&options))?);
+            Ok(Opened { store: Arc::clone(&store) as Arc<dyn Store>, closing: store })
+        },
+        migrate: |url, _| {
+            redis::Options::parse(url)?;
+            Ok("a store in Redis has nothing to migrate".into())
+        },
+    }
+}
+
+/// Waits for an opening that is async, on a thread that may block.
+fn now<T>(opening: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let runtime = tokio::runtime::Handle::try_current()
+        .map_err(|error| StoreError::nothing_written(format!("the store needs a runtime: {error}")))?;
+    runtime.block_on(opening)
+}
 
 fn sqlite_options(url: &str, folder: &Path) -> Result<sqlite::Options, StoreError> {
     Ok(sqlite::Options::parse(url)?.below(folder))
@@ -157,6 +195,12 @@ mod tests {
         }
         assert!(check("memory:x", Path::new(".")).is_err());
         assert!(check("sqlite:a.db?readers=0", Path::new(".")).is_err());
+        for good in ["redis://h", "redis+sentinel://h/m", "redis+cluster://h,i"] {
+            assert_eq!(check(good, Path::new(".")), Ok(()));
+            assert!(is_shared(good));
+        }
+        let why = check("redis://u:secret@h?nothing=1", Path::new(".")).unwrap_err();
+        assert!(why.contains("no such option") && !why.contains("secret"), "{why}");
     }
 
     #[test]
