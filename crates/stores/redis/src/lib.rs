@@ -22,6 +22,7 @@ mod failure;
 mod index;
 mod link;
 mod options;
+mod random;
 mod record;
 mod script;
 mod target;
@@ -30,9 +31,7 @@ pub use options::Options;
 /// The client library, for [`RedisStore::with_client`] and [`RedisStore::with_cluster`].
 pub use redis;
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use grantor_core::Timestamp;
@@ -45,6 +44,7 @@ use crate::facts::Facts;
 use crate::failure::Failure;
 use crate::index::Sets;
 use crate::link::Link;
+use crate::random::Numbers;
 use crate::script::Scripts;
 use crate::target::Target;
 
@@ -58,8 +58,7 @@ pub struct RedisStore {
     scripts: Arc<Scripts>,
     sets: Option<Sets>,
     promises: Promises,
-    seeds: RandomState,
-    counter: AtomicU64,
+    numbers: Numbers,
 }
 
 impl RedisStore {
@@ -106,7 +105,7 @@ impl RedisStore {
         };
         let scripts = Arc::new(Scripts::new());
         let sets = options.index.then(|| Sets::start(Arc::clone(&link), Arc::clone(&scripts)));
-        Ok(Self { link, scripts, sets, promises, seeds: RandomState::new(), counter: AtomicU64::new(0) })
+        Ok(Self { link, scripts, sets, promises, numbers: Numbers::new() })
     }
 
     /// Writes what the index still waits for. The connection goes with the store.
@@ -119,7 +118,7 @@ impl RedisStore {
     /// A revision that no record ever had: random each time, so that a fail-over to an older state, from which others go
     /// on, brings none back. No secret rests on it.
     fn revision(&self) -> Revision {
-        Revision::from_number(self.seeds.hash_one(self.counter.fetch_add(1, Ordering::Relaxed)))
+        Revision::from_number(self.numbers.next())
     }
 
     fn failed(&self, why: Failure, doing: &str) -> StoreError {
