@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantor::memory::MemoryStore;
+use grantor::postgres::{self, PostgresStore};
 use grantor::redis::{self, RedisStore};
 use grantor::sqlite::{self, SqliteStore};
 use grantor::store::{Store, StoreError};
@@ -48,6 +49,14 @@ impl Closing for MemoryStore {
 impl Closing for RedisStore {
     async fn close(&self) -> Result<(), StoreError> {
         Self::close(self).await;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Closing for PostgresStore {
+    async fn close(&self) -> Result<(), StoreError> {
+        Self::close(self);
         Ok(())
     }
 }
@@ -100,6 +109,8 @@ const SCHEMES: &[Scheme] = &[
             })
         },
     },
+    postgres("postgres", "postgres://USER:PASSWORD@HOST/DATABASE"),
+    postgres("postgresql", "postgresql://USER:PASSWORD@HOST/DATABASE"),
     redis("redis", "redis://127.0.0.1:6379"),
     redis("redis+sentinel", "redis+sentinel://127.0.0.1:26379/mymaster"),
     redis("redis+cluster", "redis+cluster://127.0.0.1:6379"),
@@ -107,6 +118,39 @@ const SCHEMES: &[Scheme] = &[
 
 /// There is a store of this scheme, and it does not suit the ready server, which has one store for all.
 const FORGETFUL: &str = "memcached";
+
+/// The two names of PostgreSQL's URLs.
+const fn postgres(name: &'static str, form: &'static str) -> Scheme {
+    Scheme {
+        name,
+        form,
+        shared: true,
+        check: |url, _| postgres::Options::parse(url).map(|_| ()),
+        open: |url, _| {
+            let options = postgres::Options::parse(url)?;
+            let store = Arc::new(wait(PostgresStore::open(&options))?);
+            Ok(Opened { store: Arc::clone(&store) as Arc<dyn Store>, closing: store })
+        },
+        migrate: |url, _| {
+            let postgres::Migration { from, to } = wait(postgres::migrate(&postgres::Options::parse(url)?))?;
+            Ok(if from == to {
+                format!("the database has schema {to} already: nothing to do")
+            } else {
+                format!("the database is migrated from schema {from} to {to}")
+            })
+        },
+    }
+}
+
+/// Waits for a store behind a server, on the runtime that there is, or on one for this alone.
+fn wait<T>(doing: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        return runtime.block_on(doing);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let no_runtime = |error| StoreError::nothing_written("no runtime").with_source(error);
+    runtime.map_err(no_runtime)?.block_on(doing)
+}
 
 /// One of the ways in which Redis is set up.
 const fn redis(name: &'static str, form: &'static str) -> Scheme {
@@ -165,6 +209,17 @@ pub(crate) fn check(url: &str, folder: &Path) -> Result<(), String> {
     (scheme(url)?.check)(url, folder).map_err(|error| error.to_string())
 }
 
+/// The URL without the password in it, to be shown.
+pub(crate) fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    // In a password a `/` or `?` may stand as it is, so it ends at the last `@`.
+    let Some((user, host)) = rest.rsplit_once('@') else { return url.to_owned() };
+    match user.split_once(':') {
+        Some((user, _)) => format!("{scheme}://{user}:***@{host}"),
+        None => url.to_owned(),
+    }
+}
+
 /// Whether other processes see the records of this store.
 pub(crate) fn is_shared(url: &str) -> bool {
     scheme(url).is_ok_and(|scheme| scheme.shared)
@@ -188,7 +243,7 @@ mod tests {
 
     #[test]
     fn an_unknown_scheme_names_those_that_exist() {
-        for bad in ["postgres://u:secret@h/db", "sqlite", "", "sqlite3:x"] {
+        for bad in ["mongodb://u:secret@h/db", "sqlite", "", "sqlite3:x"] {
             let why = check(bad, Path::new(".")).unwrap_err();
             assert!(why.contains("\"memory:\"") && why.contains("\"sqlite:grantor.db\""), "{why}");
             assert!(!why.contains("secret"), "{why}");

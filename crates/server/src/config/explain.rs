@@ -46,7 +46,11 @@ pub(crate) fn effective(config: &Config) -> String {
             section = setting.section;
             let _ = writeln!(out, "\n[{section}]");
         }
-        let line = format!("{} = {}", setting.key, (setting.show)(config));
+        let value = match setting.key {
+            "store" => super::value::quoted(&crate::registry::shown(&config.store)),
+            _ => (setting.show)(config),
+        };
+        let line = format!("{} = {value}", setting.key);
         let _ = writeln!(out, "{line:<50} # {}", config.origin(&setting.name()));
     }
     if !config.scopes.is_empty() {
