@@ -1,4 +1,7 @@
-//! Record bodies of the site: a version byte, then numbered fields (CBOR), as core writes its own.
+//! Record bodies of the server: a version byte, then numbered fields (CBOR), so that old and new processes read each other's.
+//!
+//! Never change the meaning of a number. A new field gets a new number and, where an older process must not drop it, a
+//! new version that one release reads before the next one writes it.
 
 use bytes::Bytes;
 use grantor::store::{Record, StoreError};
@@ -8,10 +11,10 @@ use minicbor::{Decode, Encode};
 const VERSION: u8 = 1;
 
 /// The body with these fields.
-pub(super) fn write(value: &impl Encode<()>) -> Bytes {
+pub(crate) fn write(fields: &impl Encode<()>) -> Bytes {
     let mut out = vec![VERSION];
     // Writing into a Vec cannot fail.
-    let _ = minicbor::encode(value, &mut out);
+    let _ = minicbor::encode(fields, &mut out);
     Bytes::from(out)
 }
 
@@ -19,13 +22,7 @@ pub(super) fn write(value: &impl Encode<()>) -> Bytes {
 ///
 /// # Errors
 /// A body that a newer release wrote, or that is none of ours.
-pub(super) fn read<'a, T: Decode<'a, ()>>(record: &'a Record) -> Result<T, StoreError> {
-    let wrong = |why: &str| StoreError::nothing_written(format!("the record {:?} {why}", record.key));
-    match record.body.split_first() {
-        Some((version, fields)) if *version <= VERSION => {
-            minicbor::decode(fields).map_err(|_| wrong("cannot be read"))
-        }
-        Some(_) => Err(wrong("was written by a newer release: finish the upgrade")),
-        None => Err(wrong("has an empty body")),
-    }
+pub(crate) fn read<'a, T: Decode<'a, ()>>(record: &'a Record) -> Result<T, StoreError> {
+    let (_, fields) = record.versioned(VERSION)?;
+    minicbor::decode(fields).map_err(|_| record.unreadable())
 }

@@ -9,7 +9,7 @@ use grantor::store::{Created, Filter, Key, Kind, Record, Replaced, Stage, Store,
 use grantor::{Scopes, Standings, Timestamp, Whose};
 use minicbor::{Decode, Encode};
 
-use super::body;
+use crate::body;
 
 /// So many consents of one user are listed.
 const LISTED: usize = 500;

@@ -10,7 +10,6 @@
 
 mod account;
 mod authorize;
-mod body;
 mod consent;
 mod login;
 mod origin;

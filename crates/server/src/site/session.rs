@@ -20,7 +20,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::body;
+use crate::body;
 use crate::users::User;
 
 /// The id of a session: it names the record, and is no secret.
