@@ -1,8 +1,7 @@
 //! A server process in a folder of its own, and clients of it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -11,10 +10,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
+use grantor_testkit::process::free_port;
 use grantor_testkit::{Page, UserAgent};
 use http::{Request, Response};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+use crate::program::{program, run};
 
 pub(crate) const USER: &str = "ada";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -39,10 +41,6 @@ pub(crate) struct Server {
     issuer: String,
     log: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl World {
@@ -73,28 +71,16 @@ impl World {
     }
 
     fn program(&self) -> Command {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_grantor"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("GRANTOR_") {
-                program.env_remove(name);
-            }
-        }
-        program.current_dir(self.folder.path()).envs(self.environment.iter().map(|(n, v)| (n, v)));
+        let mut program = program(self.folder.path());
+        program.envs(self.environment.iter().map(|(n, v)| (n, v)));
         program
     }
 
     /// Runs a command to its end.
     pub(crate) fn command(&self, arguments: &[&str], given: &str) -> Output {
-        let mut child = self
-            .program()
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let _ = child.stdin.take().unwrap().write_all(format!("{given}\n").as_bytes());
-        child.wait_with_output().unwrap()
+        let mut program = self.program();
+        program.args(arguments);
+        run(program, &format!("{given}\n"))
     }
 
     /// Runs a command that must succeed.
