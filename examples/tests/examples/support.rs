@@ -152,8 +152,7 @@ impl Example {
     pub(crate) fn browser(&self) -> UserAgent<impl Fn(Request<Bytes>) -> Answering + use<>> {
         let (http, base) = (client(), self.base.clone());
         UserAgent::new(&self.base, move |request: Request<Bytes>| -> Answering {
-            let (mut head, body) = request.into_parts();
-            head.headers.remove("host");
+            let (head, body) = request.into_parts();
             let request = http.request(head.method, format!("{base}{}", head.uri)).headers(head.headers);
             Box::pin(async move {
                 let answer = request.body(body).send().await.unwrap();
