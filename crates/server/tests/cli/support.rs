@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use grantor_testkit::process::free_port;
 use serde_json::Value;
 
-use crate::program::{program, run};
+use crate::program::{http, program, run};
 
 /// A folder of one test.
 pub(crate) struct Place {
@@ -112,10 +112,6 @@ impl Place {
         }
         serving
     }
-}
-
-fn http() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 /// A running server; it is ended when this is dropped.

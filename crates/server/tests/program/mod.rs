@@ -3,6 +3,10 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+/// Longer than anything takes here: what hangs shall fail.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// The program in this folder, without settings from the environment of the tests.
 pub(crate) fn program(folder: &Path) -> Command {
@@ -23,4 +27,14 @@ pub(crate) fn run(mut program: Command, given: &str) -> Output {
     // A command that reads nothing may have closed its end already.
     let _ = child.stdin.take().unwrap().write_all(given.as_bytes());
     child.wait_with_output().unwrap()
+}
+
+/// A client of a running server, which follows no redirect and keeps no cookie.
+pub(crate) fn http() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(LONG)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
 }

@@ -7,7 +7,6 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use bytes::Bytes;
 use grantor_testkit::process::free_port;
@@ -16,7 +15,7 @@ use http::{Request, Response};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::program::{program, run};
+use crate::program::{LONG, http, program, run};
 
 pub(crate) const USER: &str = "ada";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -24,8 +23,6 @@ pub(crate) const SECRET: &str = "a-secret-of-the-tests-with-enough-length";
 pub(crate) const CALLBACK: &str = "http://localhost:1/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-/// Longer than anything takes here: what hangs shall fail.
-const LONG: Duration = Duration::from_secs(60);
 
 /// A folder with a configuration, over which servers and commands run.
 pub(crate) struct World {
@@ -220,7 +217,7 @@ impl Server {
         client: &str,
         fields: &[(&str, &str)],
     ) -> Result<(u16, Value), reqwest::Error> {
-        let request = reqwest::Client::builder().no_proxy().timeout(LONG).build()?.post(self.url(path));
+        let request = http().post(self.url(path));
         let sent = request.basic_auth(client, Some(SECRET)).form(fields).send().await?;
         let status = sent.status().as_u16();
         Ok((status, serde_json::from_slice(&sent.bytes().await?).unwrap_or_default()))
@@ -287,13 +284,7 @@ pub(crate) fn authorize(client: &str, scope: &str) -> String {
 /// One request, no redirect followed, no cookies kept.
 async fn exchange(port: u16, request: Request<Bytes>) -> Response<Bytes> {
     let (head, body) = request.into_parts();
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(LONG)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
-    let sent = client
+    let sent = http()
         .request(head.method, format!("http://localhost:{port}{}", head.uri))
         .headers(head.headers)
         .body(body)
