@@ -93,8 +93,9 @@ where
         });
     };
     let sweeper = tokio::spawn(sweep(Arc::clone(&app.store), Arc::clone(&app.clock)));
+    let file = app.config.file.as_deref().map_or_else(|| "none".into(), |file| file.display().to_string());
     for address in &app.config.listen {
-        tracing::info!(target: "grantor", reason = "listening", issuer = app.config.issuer(), %address, "listening");
+        tracing::info!(target: "grantor", reason = "listening", issuer = app.config.issuer(), %address, configuration = file, "listening");
     }
     let front = Arc::new(Front::new(app.clone(), provider, site, demo, hooks));
     started(&app);
@@ -112,9 +113,17 @@ where
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     let refused = |error: io::Error| {
-        Failure::new(format!(
-            "listen: {address} cannot be opened: {error}. Is another server running there? Set another `listen`"
-        ))
+        let what = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another process listens there; stop it, or set another `listen` (`--listen localhost:8081`)"
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "this machine does not have the address; `0.0.0.0` stands for all that it has"
+            }
+            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; take a higher one",
+            _ => "set another `listen`",
+        };
+        Failure::new(format!("listen: {address} cannot be opened: {what} ({error})"))
     };
     let socket =
         if address.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() };

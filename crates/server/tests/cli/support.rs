@@ -1,6 +1,7 @@
 //! A folder with a configuration, commands that run in it, and a server over it.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -90,6 +91,24 @@ impl Place {
     /// Runs a command that is given nothing.
     pub(crate) fn run(&self, arguments: &[&str]) -> Done {
         self.run_with(arguments, "", &[])
+    }
+
+    /// What `grantor dev` tells when it is ready; then it is ended.
+    pub(crate) fn dev(&self, arguments: &[&str]) -> String {
+        let listen = format!("127.0.0.1:{}", self.port);
+        let mut command = self.command(&["dev", "--listen", &listen]);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut told = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            told = told + &line.unwrap() + "\n";
+            if told.contains("Ctrl-C") {
+                break;
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        told
     }
 
     /// Starts a server and waits until it is ready.
