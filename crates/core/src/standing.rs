@@ -166,7 +166,8 @@ impl Standings {
         self.change(whose, now, |standing| standing.raise(from)).await
     }
 
-    /// Switches off or on. What was granted before is dead for good once it was switched off.
+    /// Switches off or on. What was granted before is dead for good once it was switched off, and so is what somebody was
+    /// still granting while that was written: switching on again revives nothing.
     ///
     /// # Errors
     /// As [`Standings::end_earlier`].
@@ -176,12 +177,13 @@ impl Standings {
         disabled: bool,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let from = now.after(Duration::from_millis(1));
         self.change(whose, now, |standing| {
-            standing.disabled = disabled;
             if disabled {
-                standing.raise(from);
+                standing.raise(now.after(Duration::from_millis(1)));
+            } else if standing.disabled {
+                standing.raise(now);
             }
+            standing.disabled = disabled;
         })
         .await
     }
