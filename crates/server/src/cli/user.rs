@@ -128,7 +128,7 @@ async fn password(own: &Own, name: &str, generate: bool) -> Result<(), Failure> 
     } else {
         input::new_password(&format!("New password for {}", user.name))?
     };
-    let changed = own.app.users.set_password(&user.name, password.expose(), own.app.clock.now()).await?;
+    let changed = own.app.users.set_password(&user.name, password.expose(), &own.app.clock).await?;
     show(own, &changed.ok_or_else(|| no_user(name))?, generate.then_some(password.expose()))
 }
 
