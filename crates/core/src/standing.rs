@@ -3,7 +3,7 @@
 //! A standing is a small record of its own, so that it works for embedders without a user store and for clients from a
 //! file. Issuing, redeeming and refreshing read it fresh; introspection may use a copy up to a second old.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,10 +31,13 @@ pub enum Whose<'a> {
     },
 }
 
+/// The key of everybody's standing, which nearly each request reads.
+static ALL: LazyLock<Key> = LazyLock::new(|| Key::named(Kind::STANDING, "all"));
+
 impl Whose<'_> {
     fn key(&self) -> Key {
         match self {
-            Self::All => Key::named(Kind::STANDING, "all"),
+            Self::All => *ALL,
             Self::Client(client) => Key::named_by(Kind::STANDING, &["client\0", client]),
             Self::Subject(subject) => Key::named_by(Kind::STANDING, &["subject\0", subject]),
             Self::Consent { client, subject } => {
