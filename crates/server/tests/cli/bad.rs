@@ -223,6 +223,13 @@ fn all_mistakes_come_in_one_run_in_the_order_of_the_file() {
 }
 
 #[test]
+fn an_empty_variable_names_no_file() {
+    let place = Place::new("");
+    let done = place.run_with(&["config", "--check"], "", &[("GRANTOR_CONFIG", "")]);
+    assert!(done.ok().contains("grantor.toml"));
+}
+
+#[test]
 fn a_flag_is_called_by_its_name() {
     let place = Place::new("");
     for (flag, wrong) in [("--listen", "8091"), ("--issuer", "nonsense"), ("--store", "redis://x")] {
