@@ -16,7 +16,7 @@ use hyper::body::{Body as _, Incoming};
 use tracing::Instrument as _;
 
 use super::{Front, reply};
-use crate::telemetry;
+use crate::{deadline, telemetry};
 
 /// The header that carries a request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -91,7 +91,7 @@ async fn handle(front: &Arc<Front>, request: Request<Incoming>) -> Response<Full
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    front.dispatch(Request::from_parts(head, body)).await.map(Full::new)
+    deadline::for_request(front.dispatch(Request::from_parts(head, body))).await.map(Full::new)
 }
 
 /// > A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a Host header
