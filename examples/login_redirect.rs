@@ -15,7 +15,7 @@ use grantor::axum::GrantorService;
 use grantor::memory::MemoryStore;
 use grantor::{
     Approval, Ask, AuthorizationCode, BoxError, Client, Ctx, Decision, Provider, Random as _, RandomFailed,
-    Secret, SiteAdapter, StaticClients, SystemRandom, async_trait, html_escaped,
+    Secret, SiteAdapter, StaticClients, SystemRandom, async_trait, cookies, html_escaped,
 };
 
 /// Who is signed in, by the value of the cookie: the sessions that your application has already.
@@ -24,8 +24,7 @@ struct Sessions(Arc<Mutex<HashMap<String, String>>>);
 
 impl Sessions {
     fn user(&self, headers: &HeaderMap) -> Option<String> {
-        let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
-        let id = cookies.split("; ").find_map(|pair| pair.strip_prefix("app_session="))?;
+        let id = cookies(headers, "app_session").next()?;
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
     fn begin(&self, user: &str) -> Result<String, RandomFailed> {

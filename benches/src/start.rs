@@ -64,7 +64,7 @@ fn ready_server(folder: &Path) {
     let config = folder.join("grantor.toml");
     let store = folder.join("ready.db");
     let text = format!(
-        "issuer = \"http://localhost:{port}\"\nlisten = \"127.0.0.1:{port}\"\n\n[store]\nurl = \"sqlite:{}\"\n",
+        "issuer = \"http://localhost:{port}\"\nlisten = \"127.0.0.1:{port}\"\nstore = \"sqlite:{}\"\n",
         store.display()
     );
     std::fs::write(&config, text).expect("to write the configuration");

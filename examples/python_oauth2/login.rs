@@ -11,7 +11,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use grantor::{
     Approval, Ask, BoxError, Ctx, Decision, Random as _, Secret, SiteAdapter, SystemRandom, async_trait,
-    html_escaped,
+    cookies, html_escaped,
 };
 
 use crate::accounts;
@@ -22,8 +22,7 @@ pub(crate) struct Sessions(Arc<Mutex<HashMap<String, String>>>);
 
 impl Sessions {
     fn user(&self, headers: &HeaderMap) -> Option<String> {
-        let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
-        let id = cookies.split("; ").find_map(|pair| pair.strip_prefix("app_session="))?;
+        let id = cookies(headers, "app_session").next()?;
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 

@@ -48,6 +48,10 @@ const LATER: [(&str, &str); 5] = [
     ("mixed_stores", "MongoDB and the memcached"),
 ];
 
+fn names() -> Vec<&'static str> {
+    PROGRAMS.iter().flat_map(|(names, _)| names.iter().copied()).collect()
+}
+
 /// What the command line says.
 #[derive(Debug, Default)]
 struct Args {
@@ -60,6 +64,9 @@ impl Args {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, BoxError> {
         let mut args = Self::default();
         while let Some(word) = words.next() {
+            if word == "--help" {
+                break;
+            }
             let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
             match word.as_str() {
                 "--program" => args.program = value,
@@ -69,7 +76,7 @@ impl Args {
             }
         }
         if args.program.is_empty() || args.port == 0 {
-            Err("a program and a port are needed".into())
+            Err(format!("a program and a port are needed; the programs are {}", names().join(", ")).into())
         } else {
             Ok(args)
         }
@@ -91,10 +98,7 @@ impl Args {
         }
         match PROGRAMS.iter().find(|(names, _)| names.contains(&name)) {
             Some((_, make)) => make(self),
-            None => {
-                let all: Vec<&str> = PROGRAMS.iter().flat_map(|(names, _)| names.iter().copied()).collect();
-                Err(format!("there is no program {name}; there are {}", all.join(", ")).into())
-            }
+            None => Err(format!("there is no program {name}; there are {}", names().join(", ")).into()),
         }
     }
 }

@@ -27,6 +27,7 @@ mod client;
 mod client_auth;
 mod clock;
 mod config;
+mod cookies;
 mod ctx;
 mod endpoint;
 mod error;
@@ -59,6 +60,7 @@ pub use client_auth::{
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use config::{AttemptLimit, Lifetime, LifetimeOverrides, Lifetimes, Limits, Paths};
+pub use cookies::cookies;
 pub use ctx::{Ctx, Peer};
 pub use error::{BoxError, Error, Reason};
 #[cfg(feature = "legacy")]

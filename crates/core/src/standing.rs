@@ -3,7 +3,7 @@
 //! A standing is a small record of its own, so that it works for embedders without a user store and for clients from a
 //! file. Issuing, redeeming and refreshing read it fresh; introspection may use a copy up to a second old.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,10 +31,13 @@ pub enum Whose<'a> {
     },
 }
 
+/// The key of everybody's standing, which nearly each request reads.
+static ALL: LazyLock<Key> = LazyLock::new(|| Key::named(Kind::STANDING, "all"));
+
 impl Whose<'_> {
     fn key(&self) -> Key {
         match self {
-            Self::All => Key::named(Kind::STANDING, "all"),
+            Self::All => *ALL,
             Self::Client(client) => Key::named_by(Kind::STANDING, &["client\0", client]),
             Self::Subject(subject) => Key::named_by(Kind::STANDING, &["subject\0", subject]),
             Self::Consent { client, subject } => {
@@ -166,7 +169,8 @@ impl Standings {
         self.change(whose, now, |standing| standing.raise(from)).await
     }
 
-    /// Switches off or on. What was granted before is dead for good once it was switched off.
+    /// Switches off or on. What was granted before is dead for good once it was switched off, and so is what somebody was
+    /// still granting while that was written: switching on again revives nothing.
     ///
     /// # Errors
     /// As [`Standings::end_earlier`].
@@ -176,12 +180,13 @@ impl Standings {
         disabled: bool,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let from = now.after(Duration::from_millis(1));
         self.change(whose, now, |standing| {
-            standing.disabled = disabled;
             if disabled {
-                standing.raise(from);
+                standing.raise(now.after(Duration::from_millis(1)));
+            } else if standing.disabled {
+                standing.raise(now);
             }
+            standing.disabled = disabled;
         })
         .await
     }

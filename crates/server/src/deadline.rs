@@ -1,5 +1,8 @@
 //! A store that answers in time: what takes longer is an error, so that a request ends with 503 instead of waiting.
+//!
+//! A request has this time for all of its calls together: core asks again where nobody knows whether a write happened.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,23 +10,51 @@ use std::time::Duration;
 use async_trait::async_trait;
 use grantor::Timestamp;
 use grantor::store::{Created, Index, Key, Promises, Record, Removed, Replaced, Revision, Store, StoreError};
+use tokio::time::Instant;
 
-/// How long the store has for one call.
+/// How long the store has: for the calls of one request, or for one call outside of requests.
 const WITHIN: Duration = Duration::from_secs(2);
+
+tokio::task_local! {
+    /// What is left of it in this request.
+    static LEFT: Cell<Duration>;
+}
+
+/// Answers a request within the store's time.
+pub(crate) async fn for_request<T>(work: impl Future<Output = T>) -> T {
+    LEFT.scope(Cell::new(WITHIN), work).await
+}
+
+/// Calls the store for as long as there is time; `None` where there is none any more. `late` is the error of a call that
+/// was begun and did not end.
+async fn in_time<T>(
+    call: impl Future<Output = Result<T, StoreError>>,
+    late: fn(&'static str) -> StoreError,
+) -> Result<T, StoreError> {
+    let left = LEFT.try_with(Cell::get).unwrap_or(WITHIN);
+    if left.is_zero() {
+        return Err(StoreError::nothing_written(
+            "the store was not asked: it has held up this request long enough",
+        ));
+    }
+    let begun = Instant::now(); // how long the store takes, to stop waiting for it
+    let outcome = tokio::time::timeout(left, call).await;
+    // Outside of requests each call has its own time.
+    let _ = LEFT.try_with(|rest| rest.set(left.saturating_sub(begun.elapsed())));
+    outcome.unwrap_or_else(|_| Err(late("the store did not answer in time")))
+}
 
 /// A store with a deadline for each call.
 #[derive(Debug)]
 pub(crate) struct Deadline(pub(crate) Arc<dyn Store>);
 
 async fn read<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let late = || Err(StoreError::nothing_written("the store did not answer in time"));
-    tokio::time::timeout(WITHIN, call).await.unwrap_or_else(|_| late())
+    in_time(call, StoreError::nothing_written).await
 }
 
 /// Nobody knows what becomes of a write that nobody waits for.
 async fn write<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let late = || Err(StoreError::unknown("the store did not answer in time"));
-    tokio::time::timeout(WITHIN, call).await.unwrap_or_else(|_| late())
+    in_time(call, StoreError::unknown).await
 }
 
 #[async_trait]
@@ -55,5 +86,45 @@ impl Store for Deadline {
 
     fn index(&self) -> Option<&dyn Index> {
         self.0.index()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use grantor::store::{Kind, Stage};
+    use grantor_testkit::{Fault, FaultStore, Gate};
+
+    fn record() -> Record {
+        let key = Key::new(Kind::GRANT, [1; 16]);
+        Record {
+            key,
+            stage: Stage::Live,
+            expires_at: Timestamp::NEVER,
+            client: None,
+            subject: None,
+            body: "x".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_waits_for_the_store_once() {
+        let slow = FaultStore::new(Arc::new(grantor::memory::MemoryStore::new()));
+        let store = Deadline(Arc::new(slow.clone()));
+        let now = Timestamp::EPOCH;
+        for_request(async {
+            store.load(&record().key, now).await.unwrap();
+            slow.next_create(Fault::HoldBefore(Gate::new()));
+            assert!(!store.create(&record(), now).await.unwrap_err().nothing_written, "it was begun");
+            let calls = slow.calls();
+            assert!(store.create(&record(), now).await.unwrap_err().nothing_written);
+            assert!(store.load(&record().key, now).await.is_err());
+            assert_eq!(slow.calls(), calls, "not even asked");
+        })
+        .await;
+        for_request(async {
+            assert!(store.load(&record().key, now).await.is_ok(), "the next one begins anew");
+        })
+        .await;
     }
 }

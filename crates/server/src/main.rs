@@ -6,6 +6,7 @@
 //! running server takes an offset of its clock and faults of its store from a control file.
 
 mod app;
+mod body;
 mod cli;
 mod clients;
 mod config;

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -79,6 +79,12 @@ impl Secrets {
                 path.display()
             )));
         }
+        if somebody_elses(path) {
+            return Err(refused(format!(
+                "belongs to another user, who can read it. If you trust it, run `chown \"$(id -u)\" {}`; otherwise remove it, and a new one is made",
+                path.display()
+            )));
+        }
         // The error of the parser would repeat the line.
         let damaged = || {
             refused("is damaged: put a backup in its place, or remove it, and a new one is made (unique tokens end then)".into())
@@ -142,6 +148,14 @@ pub(crate) fn others_may_read(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
 }
 
+/// Whether a file belongs neither to the user of this process nor to the owner of its folder (whose commands root may run).
+fn somebody_elses(path: &Path) -> bool {
+    let owner = |path: &Path| fs::metadata(path).ok().map(|found| found.uid());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let own = [Some(rustix::process::geteuid().as_raw()), owner(folder)];
+    !own.contains(&owner(path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,5 +201,18 @@ mod tests {
             let refused = Secrets::open(folder.path(), &SystemRandom).unwrap_err().to_string();
             assert!(!refused.contains("c2VjcmV0") && refused.contains(FILE), "{refused}");
         }
+    }
+
+    #[test]
+    fn what_belongs_to_somebody_else_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        Secrets::open(folder.path(), &SystemRandom).unwrap();
+        let path = folder.path().join(FILE);
+        if std::os::unix::fs::chown(&path, Some(12_345), None).is_err() {
+            println!("not checked: the owner of the file of secrets (only root may give files away)");
+            return;
+        }
+        let error = Secrets::open(folder.path(), &SystemRandom).unwrap_err().to_string();
+        assert!(error.contains("belongs to another user"), "{error}");
     }
 }

@@ -76,7 +76,7 @@ where
     let site = Arc::new(Site::new(&app)?);
     let provider = app.provider(Adapter(Arc::clone(&site))).await?;
     let limits = &app.config.limits;
-    more_files(limits.connections);
+    let places = places(limits.connections);
     let stop = stop_signal()?;
     let mut listeners = Vec::new();
     for address in &app.config.listen {
@@ -93,12 +93,13 @@ where
         });
     };
     let sweeper = tokio::spawn(sweep(Arc::clone(&app.store), Arc::clone(&app.clock)));
+    let file = app.config.file.as_deref().map_or_else(|| "none".into(), |file| file.display().to_string());
     for address in &app.config.listen {
-        tracing::info!(target: "grantor", reason = "listening", issuer = app.config.issuer(), %address, "listening");
+        tracing::info!(target: "grantor", reason = "listening", issuer = app.config.issuer(), %address, configuration = file, "listening");
     }
     let front = Arc::new(Front::new(app.clone(), provider, site, demo, hooks));
     started(&app);
-    http::serve(listeners, front, asked).await;
+    http::serve(listeners, places, front, asked).await;
     sweeper.abort();
     match tokio::time::timeout(CLOSE_WITHIN, app.close()).await {
         Ok(closed) => closed?,
@@ -112,9 +113,17 @@ where
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     let refused = |error: io::Error| {
-        Failure::new(format!(
-            "listen: {address} cannot be opened: {error}. Is another server running there? Set another `listen`"
-        ))
+        let what = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another process listens there; stop it, or set another `listen` (`--listen localhost:8081`)"
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "this machine does not have the address; `0.0.0.0` stands for all that it has"
+            }
+            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; take a higher one",
+            _ => "set another `listen`",
+        };
+        Failure::new(format!("listen: {address} cannot be opened: {what} ({error})"))
     };
     let socket =
         if address.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() };
@@ -137,18 +146,28 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-/// Lets the process have as many open files as the system allows: each connection is one.
-fn more_files(connections: usize) {
+/// Open files that are no connections: the store, the log, the runtime.
+const OTHER_FILES: usize = 64;
+
+/// Lets the process have as many open files as the system allows, for each connection is one; and says how many connections
+/// there may be, so that the next is not accepted where there would be no file for it. `None`: any number.
+fn places(connections: usize) -> Option<usize> {
     let limit = getrlimit(Resource::Nofile);
-    if limit.current == limit.maximum {
-        return;
+    if limit.current != limit.maximum {
+        let more = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
+        // Where that is refused the limit is what it was.
+        let _ = setrlimit(Resource::Nofile, more);
     }
-    let more = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
-    let raised = setrlimit(Resource::Nofile, more);
-    let now = getrlimit(Resource::Nofile).current;
-    if raised.is_err() || now.is_some_and(|files| files < connections as u64) {
-        tracing::info!(target: "grantor", reason = "few_files", files = now, connections, "fewer files may be open than connections are allowed (see ulimit -n)");
+    let wanted = (connections > 0).then_some(connections);
+    let Some(files) = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok())
+    else {
+        return wanted;
+    };
+    let most = files.saturating_sub(OTHER_FILES).max(1);
+    if wanted.is_some_and(|wanted| wanted > files) {
+        tracing::info!(target: "grantor", reason = "few_files", files, connections, "fewer files may be open than connections are allowed (see ulimit -n)");
     }
+    Some(wanted.map_or(most, |wanted| wanted.min(most)))
 }
 
 /// Deletes expired records, a few at a time, for as long as it runs.

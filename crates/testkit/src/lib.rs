@@ -7,7 +7,7 @@
 //! - [`UserAgent`]: a scripted browser
 //! - [`store_suite!`]: what a store must pass
 //! - [`adapter_suite!`]: what a web adapter must pass
-//! - [`process`]: the test binary as a second process
+//! - [`process`]: the test binary as a second process, ports for servers
 //! - [`engine`]: real engines behind stores, started for a test
 
 mod adapter;

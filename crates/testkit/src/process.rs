@@ -1,13 +1,34 @@
-//! A second process for tests: the test binary again, told by its environment which part to play.
+//! Other processes in tests: a free port for a server, and the test binary as a second process, told by its environment
+//! which part to play.
 //!
 //! The parent starts one test of its own binary by name ([`Process::start`]); that test does nothing unless
 //! [`part`] says that a parent asked for it. Parent and child speak by lines: the child [`say`]s and [`listen`]s.
 
 use std::io::{BufRead as _, BufReader, Error, Lines, Result, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 const PART: &str = "GRANTOR_TEST_PART";
 const PLACE: &str = "GRANTOR_TEST_PLACE";
+
+/// A port of 127.0.0.1 for a server, below those that the system gives to connections, so that none of them takes it
+/// meanwhile. Another process may all the same.
+///
+/// It waits where no port is free.
+pub fn free_port() -> u16 {
+    const FIRST: u16 = 20_000;
+    const PORTS: u16 = 10_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Test binaries that run side by side begin far apart.
+    let first = u16::try_from(std::process::id() % 100).unwrap_or_default() * 100;
+    loop {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed) % PORTS;
+        let port = FIRST + (first + next) % PORTS;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
 
 /// The part that this process was started for and its place; `None` in an ordinary run of the tests.
 pub fn part() -> Option<(String, String)> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Write as _;
+use std::pin::Pin;
 use std::time::Duration;
 
 use grantor_core::store::StoreError;
@@ -60,7 +61,19 @@ macro_rules! ensure {
     };
 }
 
-pub(crate) use {ensure, fail};
+/// Lists the checks of a suite: the constant `CHECKS` of functions in modules, each with what it demands.
+macro_rules! checks {
+    ($suite:ty; $($module:ident::$name:ident: $demand:literal;)*) => {
+        const CHECKS: &[$crate::suite::Check<$suite>] =
+            &[$((stringify!($name), $demand, |suite| Box::pin($module::$name(suite)))),*];
+    };
+}
+
+pub(crate) use {checks, ensure, fail};
+
+/// A check with its name and what it demands.
+pub(crate) type Check<S> = (&'static str, &'static str, fn(S) -> Checking);
+type Checking = Pin<Box<dyn Future<Output = Checked> + Send>>;
 
 /// How a check ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +132,7 @@ impl fmt::Display for Report {
 }
 
 /// Runs one check on a runtime of its own with real threads.
-pub(crate) fn run(check: impl Future<Output = Checked> + Send + 'static) -> Outcome {
+fn run(check: impl Future<Output = Checked> + Send + 'static) -> Outcome {
     run_within(Some(PATIENCE), check)
 }
 
@@ -156,10 +169,25 @@ fn run_within(patience: Option<Duration>, check: impl Future<Output = Checked> +
     outcome
 }
 
-/// Makes a test of a check: panics where it failed, says so where it was not made.
+/// Runs all checks, one after the other.
+pub(crate) fn report<S: Clone>(suite: &S, checks: &[Check<S>]) -> Report {
+    Report { rows: checks.iter().map(|check| row_of(suite, check)).collect() }
+}
+
+/// Runs the check of this name; `None` where there is none.
+pub(crate) fn row<S: Clone>(suite: &S, checks: &[Check<S>], name: &str) -> Option<Row> {
+    checks.iter().find(|(own, ..)| *own == name).map(|check| row_of(suite, check))
+}
+
+fn row_of<S: Clone>(suite: &S, (name, demand, check): &Check<S>) -> Row {
+    Row { check: name, demand, outcome: run(check(suite.clone())) }
+}
+
+/// Makes a test of the check of this name: panics where it failed, says so where it was not made.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
-pub(crate) fn conclude(row: &Row) {
-    match &row.outcome {
+pub(crate) fn check<S: Clone>(suite: &S, checks: &[Check<S>], name: &str) {
+    let Some(row) = row(suite, checks, name) else { panic!("the suite has no check {name}") };
+    match row.outcome {
         Outcome::Passed => {}
         Outcome::Failed(why) => panic!("{}: {}\n  {why}", row.check, row.demand),
         Outcome::NotChecked(why) => {
@@ -170,8 +198,9 @@ pub(crate) fn conclude(row: &Row) {
 }
 
 /// The tests that a macro makes are the checks of the suite: all of them, in their order.
-pub(crate) fn compare(tests: &[&str], checks: &[&str]) {
-    assert_eq!(tests, checks, "the tests that the macro makes are not the checks of the suite");
+pub(crate) fn compare<S>(checks: &[Check<S>], tests: &[&str]) {
+    let names: Vec<&str> = checks.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(tests, names, "the tests that the macro makes are not the checks of the suite");
 }
 
 /// One test for each check, and one that no check was forgotten.

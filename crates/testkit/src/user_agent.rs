@@ -23,7 +23,7 @@ use std::future::Future;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use url::Url;
+use url::{Position, Url};
 
 use crate::form::{Form, forms};
 
@@ -192,9 +192,8 @@ where
         *request.uri_mut() = target.parse().unwrap_or_default();
         let headers = request.headers_mut();
         headers.clone_from(&self.headers);
-        let host = url.host_str().unwrap_or_default();
-        headers
-            .insert(header::HOST, HeaderValue::from_str(host).unwrap_or(HeaderValue::from_static("nowhere")));
+        let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]);
+        headers.insert(header::HOST, host.unwrap_or(HeaderValue::from_static("nowhere")));
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/html"));
         if form.is_some() {
             let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -344,6 +343,15 @@ mod tests {
             assert_eq!(Cookie::parse(header, url).is_some(), kept, "{header}");
         }
         assert!(Cookie::parse("a=; Max-Age=0", &https).unwrap().1);
+    }
+
+    #[test]
+    fn the_host_has_its_port() {
+        let browser = UserAgent::new("http://localhost:8081", async |_: Request<Bytes>| Response::default());
+        for (target, host) in [("http://localhost:8081/a?b", "localhost:8081"), ("https://[::1]/", "[::1]")] {
+            let request = browser.request(&Method::GET, &url(target), None);
+            assert_eq!(request.headers()[header::HOST], host);
+        }
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use grantor_testkit::process::free_port;
 use grantor_testkit::{Page, UserAgent};
 use http::{HeaderMap, Request, Response};
 use serde_json::Value;
@@ -152,8 +152,7 @@ impl Example {
     pub(crate) fn browser(&self) -> UserAgent<impl Fn(Request<Bytes>) -> Answering + use<>> {
         let (http, base) = (client(), self.base.clone());
         UserAgent::new(&self.base, move |request: Request<Bytes>| -> Answering {
-            let (mut head, body) = request.into_parts();
-            head.headers.remove("host");
+            let (head, body) = request.into_parts();
             let request = http.request(head.method, format!("{base}{}", head.uri)).headers(head.headers);
             Box::pin(async move {
                 let answer = request.body(body).send().await.unwrap();
@@ -199,18 +198,6 @@ pub(crate) async fn until<F: Future<Output = Answer>>(
 
 fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
-}
-
-/// A port below those that the system gives to connections, so that none of them takes it meanwhile.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let from = (std::process::id() % 100) as u16 * 100;
-    loop {
-        let port = 20_000 + (from + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// The program, which stands beside the tests.

@@ -7,6 +7,7 @@ mod headers;
 mod length;
 mod links;
 mod ports;
+mod reasons;
 mod specs;
 mod testdata;
 mod words;
@@ -33,6 +34,7 @@ const CHECKS: &[(&str, &str, Check)] = &[
         "SPECS.md and ARCHITECTURE.md name what exists, and every RFC that the code names",
         specs::check,
     ),
+    ("reasons", "docs/reasons.md has the reason codes that the log can have", reasons::check),
     ("testdata", "every file of test data is used", testdata::check),
     ("documents", "the documents of the repository are there", documents::check),
 ];

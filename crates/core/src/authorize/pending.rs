@@ -9,13 +9,14 @@ use std::sync::{Arc, OnceLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue};
 use minicbor::{Decode, Encode};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{AuthorizationRequest, Verified};
+use crate::cookies::cookies;
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::provider::Parts;
@@ -75,7 +76,7 @@ pub(crate) struct Browser {
 impl Browser {
     /// An id for a new request, which may have to wait, and its browser's secret, a new one where the browser has none.
     pub(crate) fn with_new_request(ctx: &Ctx<'_>, headers: &HeaderMap) -> Result<([u8; 16], Self), Error> {
-        if let Some(secret) = cookies(ctx, headers).next() {
+        if let Some(secret) = secrets(ctx, headers).next() {
             let mut random = [0; 10];
             ctx.random(&mut random)?;
             return Ok((fresh_id(ctx.now(), &random), Self { secret, known: true }));
@@ -122,17 +123,10 @@ impl Browser {
 }
 
 /// The well-formed values of our cookie.
-fn cookies<'a>(ctx: &Ctx<'a>, headers: &'a HeaderMap) -> impl Iterator<Item = Zeroizing<String>> + 'a {
-    let name = ctx.parts.issuer.cookie;
-    let well_formed = |secret: &str| secret.len() == 43 && URL_SAFE_NO_PAD.decode(secret).is_ok();
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(';'))
-        .filter_map(move |pair| pair.trim().split_once('=').filter(|(own, _)| *own == name))
-        .filter(move |(_, secret)| well_formed(secret))
-        .map(|(_, secret)| Zeroizing::new(secret.to_owned()))
+fn secrets<'a>(ctx: &Ctx<'a>, headers: &'a HeaderMap) -> impl Iterator<Item = Zeroizing<String>> + 'a {
+    cookies(headers, ctx.parts.issuer.cookie)
+        .filter(|secret| secret.len() == 43 && URL_SAFE_NO_PAD.decode(secret).is_ok())
+        .map(|secret| Zeroizing::new(secret.to_owned()))
 }
 
 /// How a page comes back to its request; made only where there is a page.
@@ -215,7 +209,7 @@ pub(crate) async fn resume(
 ) -> Result<(AuthorizationRequest, Browser), Error> {
     let loaded = load::<Pending>(ctx.store(), &Key::new(Kind::REQUEST, id), ctx.now()).await?;
     let pending = *loaded.ok_or_else(gone)?.value;
-    let browser = cookies(ctx, headers)
+    let browser = secrets(ctx, headers)
         .map(|secret| Browser { secret, known: true })
         .find(|browser| browser.digest().matches(&pending.browser))
         .ok_or_else(|| {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{Verified, response_mode};
 use crate::ctx::Ctx;
 use crate::error::{Error, Reason};
-use crate::token::issue::TokenResponse;
+use crate::token::response::TokenResponse;
 
 /// What is sent back.
 pub(crate) enum Answer<'a> {

@@ -116,13 +116,8 @@ fn record(client: &Client) -> Result<Record, StoreError> {
 }
 
 fn read(record: &Record) -> Result<Client, StoreError> {
-    let json = record.body.strip_prefix(&[VERSION]).ok_or_else(|| {
-        StoreError::nothing_written(format!("the client in {:?} is of a newer release", record.key))
-    })?;
-    serde_json::from_slice(json).map_err(|error| {
-        StoreError::nothing_written(format!("the client in {:?} cannot be read", record.key))
-            .with_source(error)
-    })
+    let (_, json) = record.versioned(VERSION)?;
+    serde_json::from_slice(json).map_err(|error| record.unreadable().with_source(error))
 }
 
 #[async_trait]

@@ -7,6 +7,7 @@
 use hkdf::Hkdf;
 use sha2::Sha256;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 use super::access::Access;
 use super::code::{FirstRefresh, Tokens};
@@ -130,12 +131,28 @@ impl Refresh {
     }
 }
 
-/// 32 bytes that only the holder of `turn` can derive.
-fn derive(turn: &[u8], salt: &[u8; 32], label: &str, id: &GrantId) -> [u8; 32] {
-    let mut out = [0; 32];
-    // 32 bytes are within the limit of 255 hash lengths (RFC 5869 §2.3), so this cannot fail.
-    let _ = Hkdf::<Sha256>::new(Some(salt), turn).expand_multi_info(&[label.as_bytes(), id], &mut out);
-    out
+/// What only the holder of `turn` can derive (RFC 5869).
+struct Derived<'a> {
+    key: Hkdf<Sha256>,
+    id: &'a GrantId,
+}
+
+impl<'a> Derived<'a> {
+    fn from(turn: &[u8], salt: &[u8; 32], id: &'a GrantId) -> Self {
+        Self { key: Hkdf::new(Some(salt), turn), id }
+    }
+
+    fn bytes(&self, label: &str) -> Zeroizing<[u8; 32]> {
+        let mut out = Zeroizing::new([0; 32]);
+        // 32 bytes are within the limit of 255 hash lengths (RFC 5869 §2.3), so this cannot fail.
+        let _ = self.key.expand_multi_info(&[label.as_bytes(), self.id], out.as_mut_slice());
+        out
+    }
+
+    /// The lineage of the successor of a token that has none.
+    fn lineage(&self) -> [u8; 16] {
+        self.bytes("grantor lineage 1").first_chunk().copied().unwrap_or_default()
+    }
 }
 
 impl Grant {
@@ -257,10 +274,11 @@ impl Grant {
         if let (Some(unique), Some(key)) = (unique, ask.unique_key) {
             return (key.access(ask.format, &self.id, unique), key.refresh(ask.format, &self.id, unique));
         }
-        let turn = ask.presented.turn.as_slice();
-        let access = derive(turn, salt, "grantor access 1", &self.id);
-        let next = derive(turn, salt, "grantor refresh 1", &self.id);
-        let lineage = ask.lineage(salt, &self.id);
+        let derived = Derived::from(&ask.presented.turn, salt, &self.id);
+        let (access, next) = (derived.bytes("grantor access 1"), derived.bytes("grantor refresh 1"));
+        // That of the presented token. A token of a foreign format has none in its text; its successor's is derived, in
+        // case the provider now writes its own format.
+        let lineage = ask.presented.lineage_bytes.unwrap_or_else(|| derived.lineage());
         (ask.format.access(&self.id, &access), ask.format.refresh(&self.id, &lineage, &next))
     }
 }
@@ -274,15 +292,6 @@ impl LastRefresh {
 }
 
 impl RefreshAsk<'_> {
-    /// The lineage of the successor: that of the presented token. A token of a foreign format has none in its text; its
-    /// successor's is derived, in case the provider now writes its own format.
-    fn lineage(&self, salt: &[u8; 32], id: &GrantId) -> [u8; 16] {
-        self.presented.lineage_bytes.unwrap_or_else(|| {
-            let derived = derive(&self.presented.turn, salt, "grantor lineage 1", id);
-            derived.first_chunk().copied().unwrap_or_default()
-        })
-    }
-
     /// The lineage is the same for the grant's life, so that former tokens are known. It changes only where the successor
     /// cannot have it: one of grantor's own format after a foreign token, a unique one after a change of the key.
     fn lineage_after(&self, refresh: &Refresh, unique: Option<&Unique>, id: &GrantId) -> Digest {
@@ -292,7 +301,7 @@ impl RefreshAsk<'_> {
         match (unique, self.unique_key) {
             (Some(unique), Some(key)) => Presented::lineage_digest(&key.lineage(id, unique)),
             _ if self.presented.lineage.is_none() && matches!(self.format, Format::Own) => {
-                Presented::lineage_digest(&self.lineage(self.salt, id))
+                Presented::lineage_digest(&Derived::from(&self.presented.turn, self.salt, id).lineage())
             }
             _ => refresh.lineage.clone(),
         }

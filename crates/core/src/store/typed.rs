@@ -8,6 +8,30 @@ use bytes::Bytes;
 use super::{Key, Record, Revision, Store, StoreError};
 use crate::clock::Timestamp;
 
+impl Record {
+    /// The first byte of the body, which is the version that it was written in, and the fields after it.
+    ///
+    /// Versions begin at 1; `newest` is the one that this release writes.
+    ///
+    /// # Errors
+    /// A body that a newer release wrote, or an empty one.
+    pub fn versioned(&self, newest: u8) -> Result<(u8, &[u8]), StoreError> {
+        let key = &self.key;
+        match self.body.split_first() {
+            None => Err(StoreError::nothing_written(format!("the record {key:?} has an empty body"))),
+            Some((&version, fields)) if (1..=newest).contains(&version) => Ok((version, fields)),
+            Some((version, _)) => Err(StoreError::nothing_written(format!(
+                "the record {key:?} has body version {version}, this release reads up to {newest}: finish the upgrade"
+            ))),
+        }
+    }
+
+    /// The error for a body whose fields are not what they should be.
+    pub fn unreadable(&self) -> StoreError {
+        StoreError::nothing_written(format!("the record {:?} cannot be read", self.key))
+    }
+}
+
 /// A body that can be written and read again.
 pub(crate) trait Body: Sized {
     /// The version that this release writes. It reads this one and all below.
@@ -27,21 +51,8 @@ pub(crate) trait Body: Sized {
 
     /// The value in a record.
     fn from_record(record: &Record) -> Result<Self, StoreError> {
-        let Some((version, fields)) = record.body.split_first() else {
-            return Err(StoreError::nothing_written(format!(
-                "the record {:?} has an empty body",
-                record.key
-            )));
-        };
-        if *version == 0 || *version > Self::VERSION {
-            return Err(StoreError::nothing_written(format!(
-                "the record {:?} has body version {version}, this release reads up to {}: finish the upgrade",
-                record.key,
-                Self::VERSION
-            )));
-        }
-        Self::read(*version, fields, record)
-            .ok_or_else(|| StoreError::nothing_written(format!("the record {:?} cannot be read", record.key)))
+        let (version, fields) = record.versioned(Self::VERSION)?;
+        Self::read(version, fields, record).ok_or_else(|| record.unreadable())
     }
 }
 

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::credential::TokenKind;
 use super::format::Minted;
-use super::fresh::Fresh;
+use super::fresh::{Birth, Derivation, Pair};
+use super::response::TokenResponse;
 use super::{pointer, swap, unique};
 use crate::client::Client;
 use crate::clock::Timestamp;
@@ -30,44 +30,6 @@ use crate::types::{CodeChallenge, GrantTypeName, Scopes};
 
 /// The longest life of an access token that went through the user's browser.
 const FRONT_CHANNEL_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A successful token answer (RFC 6749 §5.1).
-#[derive(Serialize)]
-pub(crate) struct TokenResponse {
-    #[serde(serialize_with = "secret")]
-    pub(crate) access_token: Zeroizing<String>,
-    pub(crate) token_type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) expires_in: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "opt_secret")]
-    pub(crate) refresh_token: Option<Zeroizing<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) scope: Option<Scopes>,
-}
-
-fn secret<S: serde::Serializer>(text: &Zeroizing<String>, out: S) -> Result<S::Ok, S::Error> {
-    out.serialize_str(text)
-}
-
-#[expect(clippy::ref_option, reason = "the signature that serde asks for")]
-fn opt_secret<S: serde::Serializer>(text: &Option<Zeroizing<String>>, out: S) -> Result<S::Ok, S::Error> {
-    match text {
-        Some(text) => out.serialize_str(text),
-        None => out.serialize_none(),
-    }
-}
-
-impl TokenResponse {
-    fn new(now: Timestamp, tokens: Tokens, expires_at: Timestamp, scopes: &Scopes) -> Self {
-        Self {
-            access_token: tokens.access.text,
-            token_type: "Bearer",
-            expires_in: (!expires_at.is_never()).then(|| expires_at.since(now).as_secs()),
-            refresh_token: tokens.refresh.map(|refresh| refresh.text),
-            scope: (!scopes.is_empty()).then(|| scopes.clone()),
-        }
-    }
-}
 
 /// Carries out what a grant type decided.
 pub(crate) async fn issue(
@@ -113,7 +75,7 @@ pub(crate) async fn issue_code(
     let now = ctx.now();
     let client = made_for.client;
     may_begin(ctx, client, new.approval.subject.as_deref()).await?;
-    let fresh = Fresh::draw(ctx)?;
+    let fresh = Birth::draw(ctx)?;
     let id = fresh.id(now);
     let code = ctx.parts.format.code(&id, &fresh.seed());
     let expires_at = now.after(ctx.lifetimes(client, made_for.grant_type).code);
@@ -138,15 +100,19 @@ async fn issue_new(
 ) -> Result<TokenResponse, Error> {
     let now = ctx.now();
     let standing = may_begin(ctx, client, new.approval.subject.as_deref()).await?;
-    let fresh = Fresh::draw(ctx)?;
     let ends = Ends::of(ctx, client, grant_type, new.refreshable, most);
     if ctx.gives_unique_tokens(grant_type) {
         let id = unique_id(ctx, client, grant_type, &new)?;
         let seen = new_grant(id, client, grant_type, &new, now)?;
+        let fresh = Derivation::draw(ctx)?;
         return Box::pin(unique_tokens(ctx, seen, &ends, standing.not_before(), &fresh)).await;
     }
+    let fresh = Birth::draw(ctx)?;
     let mut grant = new_grant(fresh.id(now), client, grant_type, &new, now)?;
-    let tokens = ends.with_seeds(ctx, &fresh, |first| grant.first_tokens(first, now));
+    let tokens = match ends.refresh {
+        None => grant.first_tokens(&ends.access_alone(ctx, &fresh.seed()), now),
+        Some(_) => ends.with_pair(ctx, &Pair::draw(ctx)?, |first| grant.first_tokens(first, now)),
+    };
     swap::create(ctx, &grant.to_record()).await?;
     answer(ctx, &grant, tokens, ends.access, &grant.scopes, "issue").await
 }
@@ -216,7 +182,16 @@ impl Ends {
         Self { access: most.map_or(access, |most| access.min(most)), refresh }
     }
 
-    fn with_seeds<T>(&self, ctx: &Ctx<'_>, fresh: &Fresh, make: impl FnOnce(&FirstTokens<'_>) -> T) -> T {
+    fn access_alone<'a>(&self, ctx: &'a Ctx<'_>, seed: &'a [u8; 32]) -> FirstTokens<'a> {
+        FirstTokens {
+            format: &ctx.parts.format,
+            access_seed: seed,
+            access_expires_at: self.access,
+            refresh: None,
+        }
+    }
+
+    fn with_pair<T>(&self, ctx: &Ctx<'_>, fresh: &Pair, make: impl FnOnce(&FirstTokens<'_>) -> T) -> T {
         let (seed, lineage, turn) = (fresh.seed(), fresh.lineage(), fresh.turn());
         make(&FirstTokens {
             format: &ctx.parts.format,
@@ -244,7 +219,6 @@ async fn redeem_code(ctx: &Ctx<'_>, client: &Client, redeem: Redeem) -> Result<T
     if !standing.allows(granted.created_at) {
         return Err(ended());
     }
-    let fresh = Fresh::draw(ctx)?;
     let ends = Ends::of(ctx, client, &granted.grant_type, true, None);
     let ask = RedeemCode {
         digest: &redeem.presented.digest,
@@ -253,10 +227,10 @@ async fn redeem_code(ctx: &Ctx<'_>, client: &Client, redeem: Redeem) -> Result<T
         verifier: redeem.verifier.as_ref().map(crate::types::Secret::expose),
     };
     if ctx.gives_unique_tokens(&granted.grant_type) {
-        let unique = redeem_for_unique(ctx, redeem.loaded, &ask, &ends, standing.not_before(), &fresh);
-        return Box::pin(unique).await;
+        return Box::pin(redeem_for_unique(ctx, redeem.loaded, &ask, &ends, standing.not_before())).await;
     }
-    let step = |grant: &Grant| ends.with_seeds(ctx, &fresh, |first| grant.redeem_code(&ask, first, now));
+    let fresh = Pair::draw(ctx)?;
+    let step = |grant: &Grant| ends.with_pair(ctx, &fresh, |first| grant.redeem_code(&ask, first, now));
     let done = swap::swap(ctx, redeem.loaded, fresh.mark(), step).await?;
     answer(ctx, &done.grant, done.answer, ends.access, &done.grant.scopes, "redeem").await
 }
@@ -268,8 +242,8 @@ async fn redeem_for_unique(
     ask: &RedeemCode<'_>,
     ends: &Ends,
     not_before: Timestamp,
-    fresh: &Fresh,
 ) -> Result<TokenResponse, Error> {
+    let fresh = Derivation::draw(ctx)?;
     let key = ctx.unique_key()?;
     let mut seen = Grant::clone(&loaded.value);
     let id = key.id(&seen.client, seen.subject.as_deref(), &seen.grant_type, &seen.scopes);
@@ -278,7 +252,7 @@ async fn redeem_for_unique(
     seen.id = id;
     seen.code = None;
     seen.marks.clear();
-    unique_tokens(ctx, seen, ends, not_before, fresh).await
+    unique_tokens(ctx, seen, ends, not_before, &fresh).await
 }
 
 fn unique_id(
@@ -296,7 +270,7 @@ async fn unique_tokens(
     seen: Grant,
     ends: &Ends,
     not_before: Timestamp,
-    fresh: &Fresh,
+    fresh: &Derivation,
 ) -> Result<TokenResponse, Error> {
     let (grant, tokens, expires_at) = unique::issue(ctx, seen, ends, not_before, fresh).await?;
     answer(ctx, &grant, tokens, expires_at, &grant.scopes, "issue_unique").await
@@ -315,7 +289,7 @@ async fn refresh_grant(
     if !ctx.standing(client, granted.subject.as_deref()).await?.allows(granted.created_at) {
         return Err(ended());
     }
-    let fresh = Fresh::draw(ctx)?;
+    let fresh = Derivation::draw(ctx)?;
     let lifetimes = ctx.lifetimes(client, &granted.grant_type);
     let window = client.refresh_retry_window.map_or(policy.retry_window, Duration::from_secs);
     let rules = RefreshRules {

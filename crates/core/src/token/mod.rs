@@ -7,5 +7,6 @@ pub(crate) mod fresh;
 pub(crate) mod info;
 pub(crate) mod issue;
 pub(crate) mod pointer;
+pub(crate) mod response;
 pub(crate) mod swap;
 mod unique;

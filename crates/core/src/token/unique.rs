@@ -1,6 +1,6 @@
 //! Unique tokens: create the grant that equal requests share, or give the tokens of the one that is there.
 
-use super::fresh::Fresh;
+use super::fresh::Derivation;
 use super::issue::Ends;
 use super::swap;
 use crate::clock::Timestamp;
@@ -18,7 +18,7 @@ pub(super) async fn issue(
     seen: Grant,
     ends: &Ends,
     not_before: Timestamp,
-    fresh: &Fresh,
+    fresh: &Derivation,
 ) -> Result<(Grant, Tokens, Timestamp), Error> {
     let key = ctx.unique_key()?;
     let salt = fresh.salt();

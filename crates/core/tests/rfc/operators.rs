@@ -81,6 +81,21 @@ async fn a_deleted_user_is_a_tombstone_for_ever() {
     assert!(!standing.allows(Timestamp::from_secs(200_000_000_000)) && standing.not_before().is_never());
 }
 
+#[tokio::test]
+async fn switching_on_again_revives_nothing_that_was_made_while_it_was_switched_off() {
+    let world = World::new();
+    let standings = world.provider.standings();
+    let (alice, at) = (Whose::Subject("alice"), Timestamp::from_secs);
+    standings.set_disabled(alice, true, at(10)).await.unwrap();
+    // Made at 11 by who had read the standing before it was written: it never counted, and never will.
+    standings.set_disabled(alice, false, at(12)).await.unwrap();
+    let standing = standings.get(alice, at(12)).await.unwrap();
+    assert!(!standing.allows(at(11)) && standing.allows(at(12)));
+    // Switching on what is on ends nothing.
+    standings.set_disabled(alice, false, at(20)).await.unwrap();
+    assert!(standings.get(alice, at(20)).await.unwrap().allows(at(12)));
+}
+
 /// A scope that an operator takes from a client is gone from the next access token on.
 #[tokio::test]
 async fn a_refresh_gives_no_scope_that_the_client_has_lost() {

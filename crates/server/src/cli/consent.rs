@@ -1,12 +1,12 @@
 //! `grantor consent`: withdraw what a user allowed a client.
 
 use clap::Subcommand;
-use grantor::Whose;
 use grantor::store::Kind;
 
 use super::context::{Own, client_id};
 use super::output;
 use crate::failure::Failure;
+use crate::site;
 
 /// What to do with consents.
 #[derive(Debug, Subcommand)]
@@ -26,8 +26,7 @@ pub(super) async fn run(own: &Own, command: Command) -> Result<(), Failure> {
     let Command::Withdraw { user, client } = command;
     let subject = own.subject(&user).await?;
     let client = client_id(&client)?;
-    let whose = Whose::Consent { client: client.as_str(), subject: &subject };
-    own.app.standings.end_earlier(whose, own.now).await?;
+    site::withdraw(&own.app.standings, client.as_str(), &subject, &own.app.clock).await?;
     for kind in [Kind::CONSENT, Kind::GRANT] {
         own.remove_records(kind, Some(client.as_str()), Some(&subject)).await?;
     }

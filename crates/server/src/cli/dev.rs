@@ -10,9 +10,10 @@ use grantor::{AuthMethod, Client, ClientId, ClientSecret, GrantTypeName, Redirec
 
 use super::output;
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, Origin};
 use crate::demo::{Demo, DemoClient};
 use crate::failure::Failure;
+use crate::registry;
 use crate::server;
 use crate::users::NewUser;
 
@@ -44,10 +45,10 @@ pub(crate) fn run(args: &Args, file: Option<&Path>) -> Result<(), Failure> {
             variables.entry("GRANTOR_DATA_DIR".into()).or_insert_with(|| FOLDER.into());
         }
     })
-    .map_err(|problems| Failure::config(&problems))?;
+    .map_err(|problems| args.serve.failure(problems))?;
     if let Some(address) = config.listen.iter().find(|address| !address.ip().is_loopback()) {
         return Err(Failure::usage(format!(
-            "listen: {address} can be reached by others, and the demo is for this machine only; set GRANTOR_LISTEN to a loopback address such as 127.0.0.1:8080, or use `grantor serve`"
+            "listen: {address} can be reached by others, and the demo is for this machine only; set `--listen` to a loopback address such as 127.0.0.1:8080, or use `grantor serve`"
         )));
     }
     if config.scopes.is_empty() {
@@ -129,12 +130,41 @@ fn tell(app: &App) {
          grantor is ready. It is for this machine only; `grantor serve` is the real thing.\n\n\
          Open      {base}/\n\
          User      {USER}\n\
-         Password  {password}\n\n\
+         Password  {password}\n\
+         {elsewhere}\n\
          Or ask for a token as a service:\n\n\
          curl -u {SERVICE}:{service} -d grant_type=client_credentials -d scope={first} {base}{token}\n\n\
-         Everything is kept in {folder}. Stop with Ctrl-C; start again, and all of it is still there.\n\n",
+         {kept}\n\n",
         password = password.expose(),
         service = service.expose(),
-        folder = app.config.data_folder().display(),
+        kept = kept(&app.config),
+        elsewhere = elsewhere(&app.config),
     ));
+}
+
+/// Where everything is kept.
+fn kept(config: &Config) -> String {
+    let folder = config.data_folder();
+    let place = match config.origin("store") {
+        _ if !registry::is_shared(&config.store) => {
+            return "Nothing is kept: the store is memory. Stop with Ctrl-C.".into();
+        }
+        Origin::Default => folder.display().to_string(),
+        _ => format!("{} and {}", config.store, folder.display()),
+    };
+    format!("Everything is kept in {place}. Stop with Ctrl-C; start again, and all of it is still there.")
+}
+
+/// Where it listens, in case that this does not follow from the URL to open.
+fn elsewhere(config: &Config) -> String {
+    let Some(address) = config.listen.first().filter(|_| *config.origin("issuer") != Origin::Default) else {
+        return String::new();
+    };
+    let local = format!("http://localhost:{}", address.port());
+    match config.issuer().strip_prefix(&local) {
+        Some(path) if path.is_empty() || path.starts_with('/') => String::new(),
+        _ => format!(
+            "Listens   on {address}: let a proxy lead the URL above there, or give the same port to --listen\n"
+        ),
+    }
 }

@@ -17,7 +17,8 @@ mod session;
 mod token;
 mod user;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::Path;
 
 use clap::{Parser, Subcommand};
 
@@ -33,7 +34,7 @@ use context::Context;
 pub(crate) struct Cli {
     /// The configuration file. Without it `grantor.toml` in this folder, if there is one.
     #[arg(long, global = true, env = "GRANTOR_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    config: Option<OsString>,
     /// Print JSON where something is listed, shown or made.
     #[arg(long, global = true)]
     json: bool,
@@ -80,11 +81,13 @@ enum Command {
 /// # Errors
 /// What went wrong; the exit code of [`Failure`] tells mistakes of the caller from others.
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
-    let load = || Config::load(cli.config.as_deref()).map_err(|problems| Failure::config(&problems));
+    // An empty variable is how scripts say that there is none.
+    let file = cli.config.as_deref().filter(|name| !name.is_empty()).map(Path::new);
+    let load = || Config::load(file).map_err(|problems| Failure::config(&problems));
     let context = || Ok::<_, Failure>(Context::new(load()?, cli.json));
     match cli.command {
-        Command::Dev(args) => dev::run(&args, cli.config.as_deref()),
-        Command::Serve(args) => serve::run(&args, cli.config.as_deref()),
+        Command::Dev(args) => dev::run(&args, file),
+        Command::Serve(args) => serve::run(&args, file),
         Command::Config(args) => config::run(&args, load),
         Command::Client(command) => context()?.run(async |own| client::run(own, *command).await),
         Command::User(command) => context()?.run(async |own| user::run(own, command).await),

@@ -1,6 +1,7 @@
 //! `grantor user`: the users of the store.
 
 use clap::Subcommand;
+use grantor::Whose;
 use grantor::store::Kind;
 use serde_json::{Value, json};
 
@@ -73,7 +74,17 @@ pub(super) async fn run(own: &Own, command: Command) -> Result<(), Failure> {
             create(own, &name, display_name.as_deref(), disabled, generate).await
         }
         Command::List => list(own).await,
-        Command::Show { name } => show(own, &own.user(&name).await?, None),
+        Command::Show { name } => {
+            let user = own.user(&name).await?;
+            let standing = own.app.standings.get(Whose::Subject(&user.subject), own.now).await?;
+            let mut facts = facts(&user, None);
+            if let (true, Some(facts)) =
+                (standing.not_before() > grantor::Timestamp::EPOCH, facts.as_object_mut())
+            {
+                facts.insert("not_before".into(), output::time(standing.not_before()).into());
+            }
+            if own.json { output::json(&facts) } else { output::facts(&facts) }
+        }
         Command::Change { name, display_name } => {
             let user = changeable(own, &name).await?;
             let display_name = Some(display_name.as_str()).filter(|text| !text.is_empty());
@@ -117,7 +128,7 @@ async fn password(own: &Own, name: &str, generate: bool) -> Result<(), Failure> 
     } else {
         input::new_password(&format!("New password for {}", user.name))?
     };
-    let changed = own.app.users.set_password(&user.name, password.expose(), own.app.clock.now()).await?;
+    let changed = own.app.users.set_password(&user.name, password.expose(), &own.app.clock).await?;
     show(own, &changed.ok_or_else(|| no_user(name))?, generate.then_some(password.expose()))
 }
 

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Origin, Problem, Source};
-use super::setting::{Setting, nearest};
+use super::setting::{Setting, having, nearest};
 use super::value::Raw;
 use super::{Config, DEFAULT_FILE, check, client, settings, user};
 
@@ -148,6 +148,7 @@ impl Reading<'_> {
 
     fn unknown<T>(&mut self, origin: Origin, name: String, word: &str, section: &str, known: &[&Setting<T>]) {
         let here = known.iter().filter(|own| own.section == section).map(|own| own.key);
+        let parts = having(word, here.clone());
         let tops: &[&str] = if name == word { &["scopes", "clients", "users"] } else { &[] };
         let sections =
             known.iter().map(|own| own.section).filter(|own| section.is_empty() && !own.is_empty());
@@ -160,6 +161,8 @@ impl Reading<'_> {
                 format!("in [{}]", other.section)
             };
             format!(" here; it belongs {place}")
+        } else if !parts.is_empty() {
+            format!("; did you mean `{}`?", parts.join("` or `"))
         } else {
             "; `grantor config --explain` shows all keys".to_owned()
         };

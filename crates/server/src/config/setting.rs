@@ -70,6 +70,13 @@ pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
     (steps <= 1 + name.len() / 4).then_some(name)
 }
 
+/// The names that have the word as a part, for a word that is long enough to mean something: `pkce` of `require_pkce`.
+pub(crate) fn having<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let word = word.to_lowercase();
+    let long = word.len() >= 4;
+    names.into_iter().filter(|name| long && name.contains(&word)).take(3).collect()
+}
+
 /// Levenshtein distance, with two neighbours that changed places as one step.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
@@ -104,5 +111,8 @@ mod tests {
         assert_eq!(nearest("Code", names), Some("code"));
         assert_eq!(nearest("cdoe", names), Some("code"));
         assert_eq!(nearest("colour", names), None);
+        assert_eq!(having("idle", names), ["refresh_token_idle"]);
+        assert_eq!(having("refresh", names), ["refresh_token", "refresh_token_idle"]);
+        assert!(having("to", names).is_empty());
     }
 }

@@ -271,6 +271,12 @@ impl Value for Vec<Network> {
 impl Value for Vec<SocketAddr> {
     const KIND: &str = "address:port, or a list of them";
     fn read(raw: Raw<'_>) -> Result<Self, Wrong> {
+        if let Raw::Toml(DeValue::Integer(port)) = raw {
+            return Err(format!(
+                "{port} is not ADDRESS:PORT; write for example \"127.0.0.1:{port}\"",
+                port = port.as_str()
+            ));
+        }
         let mut all = Self::new();
         for word in raw.words()? {
             all.extend(addresses(&word)?);

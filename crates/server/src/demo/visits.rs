@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use grantor::{Random as _, SystemRandom};
-use http::{HeaderMap, HeaderValue, header};
+use grantor::{Random as _, SystemRandom, cookies};
+use http::{HeaderMap, HeaderValue};
 use parking_lot::Mutex;
 
 use super::client::Asked;
@@ -47,14 +47,8 @@ impl std::fmt::Debug for Visits {
 impl Visits {
     /// The browser that sent these headers, if it is known.
     pub(super) fn find(&self, headers: &HeaderMap) -> Option<(Id, Visit)> {
-        let id = headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|text| text.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find(|(name, _)| *name == COOKIE)
-            .and_then(|(_, value)| Id::try_from(URL_SAFE_NO_PAD.decode(value).ok()?).ok())?;
+        let value = cookies(headers, COOKIE).next()?;
+        let id = Id::try_from(URL_SAFE_NO_PAD.decode(value).ok()?).ok()?;
         self.0.lock().visits.get(&id).map(|visit| (id, visit.clone()))
     }
 

@@ -21,11 +21,16 @@ use super::request;
 /// How long the accept loop rests after an error such as "too many open files".
 const REST: Duration = Duration::from_millis(100);
 
-/// Serves on these listeners until `stop` is done. Then readiness is off, the listeners are closed, and what is in flight has
-/// the configured time to be answered.
-pub(crate) async fn serve(listeners: Vec<TcpListener>, front: Arc<Front>, stop: impl Future<Output = ()>) {
+/// Serves on these listeners, at most so many connections at once, until `stop` is done. Then readiness is off, the
+/// listeners are closed, and what is in flight has the configured time to be answered.
+pub(crate) async fn serve(
+    listeners: Vec<TcpListener>,
+    most: Option<usize>,
+    front: Arc<Front>,
+    stop: impl Future<Output = ()>,
+) {
     let (closed, closing) = watch::channel(false);
-    let places = Places::new(&front);
+    let places = Places::new(most, front.limits().connections_per_address);
     for listener in listeners {
         tokio::spawn(accept(listener, Arc::clone(&front), Arc::clone(&places), closing.clone()));
     }
@@ -154,11 +159,9 @@ struct Place {
 }
 
 impl Places {
-    fn new(front: &Front) -> Arc<Self> {
-        let limits = front.limits();
-        let all = (limits.connections > 0)
-            .then(|| Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))));
-        Arc::new(Self { all, per_address: limits.connections_per_address, held: Mutex::default() })
+    fn new(most: Option<usize>, per_address: usize) -> Arc<Self> {
+        let all = most.map(|most| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))));
+        Arc::new(Self { all, per_address, held: Mutex::default() })
     }
 
     async fn permit(&self) -> Option<OwnedSemaphorePermit> {

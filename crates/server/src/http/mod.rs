@@ -119,6 +119,10 @@ impl Front {
         if self.endpoint_paths.iter().any(|own| own == request.uri().path()) {
             return self.endpoint(request).await;
         }
+        let uri = request.uri().path_and_query().map_or("", |uri| uri.as_str());
+        if uri.len() > self.limits().requests.uri_bytes {
+            return reply::uri_too_long();
+        }
         let Some(route) = Route::of(request.uri().path(), self.site.pages().base()) else {
             return self.site.not_found();
         };

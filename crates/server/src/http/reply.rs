@@ -50,6 +50,16 @@ pub(super) fn broken_body() -> Response<Full<Bytes>> {
     last(StatusCode::BAD_REQUEST, "invalid_request", words, "body_broken")
 }
 
+pub(super) fn not_one_host() -> Response<Full<Bytes>> {
+    let words = "The request has no Host header, or more than one.";
+    last(StatusCode::BAD_REQUEST, "invalid_request", words, "host_not_one")
+}
+
+pub(super) fn uri_too_long() -> Response<Bytes> {
+    let words = "The request's URI is too long.";
+    refusal(StatusCode::URI_TOO_LONG, "invalid_request", words, "uri_too_long")
+}
+
 pub(super) fn too_slow() -> Response<Full<Bytes>> {
     let words = "The server could not answer in time. Try again.";
     let mut response =

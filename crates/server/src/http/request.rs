@@ -10,13 +10,13 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use grantor::{Peer, Random as _, Reason, SystemRandom};
 use http::header::{self, HeaderName, HeaderValue};
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use tracing::Instrument as _;
 
 use super::{Front, reply};
-use crate::telemetry;
+use crate::{deadline, telemetry};
 
 /// The header that carries a request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -83,12 +83,24 @@ pub(super) async fn answer(
 }
 
 async fn handle(front: &Arc<Front>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    if !has_one_host(&request) {
+        return reply::not_one_host();
+    }
     let (head, body) = request.into_parts();
     let body = match whole(body, front.limits().requests.body_bytes, front.limits().body_timeout).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    front.dispatch(Request::from_parts(head, body)).await.map(Full::new)
+    deadline::for_request(front.dispatch(Request::from_parts(head, body))).await.map(Full::new)
+}
+
+/// > A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a Host header
+/// > field and to any request message that contains more than one Host header field line (RFC 9112 §3.2)
+///
+/// Nothing here goes by the Host, but what stands before this server may: the two must not read it differently.
+fn has_one_host<B>(request: &Request<B>) -> bool {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
 }
 
 /// The whole body, within its limits.

@@ -19,12 +19,19 @@ pub(super) fn policy(target: &str) -> String {
 pub(crate) fn form_target(redirect_uri: &str) -> String {
     let Ok(url) = Url::parse(redirect_uri) else { return String::new() };
     match url.host() {
-        Some(Host::Domain(host)) if matches!(url.scheme(), "http" | "https") => origin(&url, host),
+        // The URL standard lets a host have characters that end a source expression or mean any host.
+        Some(Host::Domain(host)) if matches!(url.scheme(), "http" | "https") && is_plain(host) => {
+            origin(&url, host)
+        }
         Some(Host::Ipv4(address)) if address == std::net::Ipv4Addr::LOCALHOST => {
             origin(&url, &address.to_string())
         }
         _ => format!("{}:", url.scheme()),
     }
+}
+
+fn is_plain(host: &str) -> bool {
+    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 fn origin(url: &Url, host: &str) -> String {
@@ -58,6 +65,9 @@ mod tests {
     fn nothing_can_be_smuggled_into_the_policy() {
         let target = form_target("https://rp.example/;script-src *");
         assert_eq!(policy(&target).matches("script-src").count(), 0);
+        for uri in ["https://rp.example;sandbox/", "https://*.example/", "https://a,b/", "https://'self'/"] {
+            assert_eq!(form_target(uri), "https:", "{uri}");
+        }
         assert!(policy("").contains("form-action 'self';"));
     }
 }

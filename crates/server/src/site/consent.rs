@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use grantor::store::{Created, Filter, Key, Kind, Record, Replaced, Stage, Store, StoreError};
-use grantor::{Scopes, Standings, Timestamp, Whose};
+use grantor::{Clock, Scopes, Standings, Timestamp, Whose};
 use minicbor::{Decode, Encode};
 
-use super::body;
+use crate::body;
 
 /// So many consents of one user are listed.
 const LISTED: usize = 500;
@@ -38,6 +38,7 @@ pub(crate) struct Consent {
 pub(crate) struct Consents {
     store: Arc<dyn Store>,
     standings: Arc<Standings>,
+    clock: Arc<dyn Clock>,
 }
 
 fn key(client: &str, subject: &str) -> Key {
@@ -51,9 +52,25 @@ fn consent(record: &Record) -> Result<Option<Consent>, StoreError> {
     Ok(Some(Consent { client, scopes, at: Timestamp::from_millis(stored.at) }))
 }
 
+/// Ends a consent and what was granted by it.
+///
+/// # Errors
+/// The store does not answer; then nobody knows whether it was done: do it again.
+pub(crate) async fn withdraw(
+    standings: &Standings,
+    client: &str,
+    subject: &str,
+    clock: &dyn Clock,
+) -> Result<(), StoreError> {
+    let whose = Whose::Consent { client, subject };
+    standings.end_earlier(whose, clock.now()).await?;
+    // From here on the consent counts no more. What was granted by it while that was written ends too.
+    standings.end_earlier(whose, clock.now()).await
+}
+
 impl Consents {
-    pub(crate) fn new(store: Arc<dyn Store>, standings: Arc<Standings>) -> Self {
-        Self { store, standings }
+    pub(crate) fn new(store: Arc<dyn Store>, standings: Arc<Standings>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, standings, clock }
     }
 
     /// What the user has allowed this client already.
@@ -131,7 +148,7 @@ impl Consents {
         subject: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.standings.end_earlier(Whose::Consent { client, subject }, now).await?;
+        withdraw(&self.standings, client, subject, &self.clock).await?;
         let _ = self.store.remove(&key(client, subject), now).await?;
         Ok(())
     }
@@ -151,5 +168,40 @@ impl Consents {
             }
         }
         Ok(Some(consents))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+    use grantor::memory::MemoryStore;
+
+    /// A clock that goes on by a second with each look at it.
+    #[derive(Debug)]
+    struct Ticking(AtomicI64);
+
+    impl Clock for Ticking {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_secs(self.0.fetch_add(1, Ordering::Relaxed))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_consent_gave_while_it_was_being_withdrawn_ends_too() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let standings = Arc::new(Standings::new(Arc::clone(&store), std::time::Duration::ZERO));
+        let clock = Arc::new(Ticking(AtomicI64::new(100)));
+        let consents = Consents::new(store, Arc::clone(&standings), Arc::clone(&clock) as Arc<dyn Clock>);
+        let (read, before) = (Scopes::parse("read").unwrap(), Timestamp::from_secs(50));
+        consents.remember("web", "alice", &read, before).await.unwrap();
+        consents.withdraw("web", "alice", Timestamp::from_secs(100)).await.unwrap();
+        let whose = Whose::Consent { client: "web", subject: "alice" };
+        let standing = standings.get(whose, Timestamp::from_secs(110)).await.unwrap();
+        // The second before the first write was there: the consent still counted, and a grant was made by it.
+        assert!(!standing.allows(Timestamp::from_millis(100_500)));
+        assert!(standing.allows(clock.now()));
+        assert!(consents.find("web", "alice", clock.now()).await.unwrap().is_none());
     }
 }

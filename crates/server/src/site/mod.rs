@@ -10,7 +10,6 @@
 
 mod account;
 mod authorize;
-mod body;
 mod consent;
 mod login;
 mod origin;
@@ -37,6 +36,7 @@ use session::{Current, Sessions};
 
 pub(crate) use account::Act;
 pub(crate) use authorize::Adapter;
+pub(crate) use consent::withdraw;
 pub(crate) use origin::FormOrigin;
 
 /// The pages for people and what is behind them.
@@ -80,7 +80,7 @@ impl Site {
         Ok(Self {
             pages,
             sessions: Sessions::new(Arc::clone(store), lifetimes.session_idle, lifetimes.session, secure),
-            consents: Consents::new(Arc::clone(store), Arc::clone(&app.standings)),
+            consents: Consents::new(Arc::clone(store), Arc::clone(&app.standings), Arc::clone(&app.clock)),
             users: Arc::clone(&app.users),
             clients: app.clients.clone(),
             store: Arc::clone(store),

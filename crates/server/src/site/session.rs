@@ -12,15 +12,15 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use grantor::store::{Created, Filter, Key, Kind, Record, Removed, Stage, Store, StoreError};
-use grantor::{Digest, Random as _, Secret, SystemRandom, Timestamp};
+use grantor::{Digest, Random as _, Secret, SystemRandom, Timestamp, cookies};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue};
 use minicbor::{Decode, Encode};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::body;
+use crate::body;
 use crate::users::User;
 
 /// The id of a session: it names the record, and is no secret.
@@ -174,7 +174,7 @@ impl Sessions {
         headers: &HeaderMap,
         now: Timestamp,
     ) -> Result<Option<Current>, StoreError> {
-        for cookie in cookies(headers, self.cookie()) {
+        for cookie in secrets(headers, self.cookie()) {
             let Some((id, secret)) = cookie.split_first_chunk::<16>() else { continue };
             let Some((record, revision)) = self.store.load(&Key::new(Kind::SESSION, *id), now).await? else {
                 continue;
@@ -247,14 +247,9 @@ fn sensitive(text: &str) -> HeaderValue {
 }
 
 /// The well-formed values of our cookie.
-fn cookies<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = Zeroizing<Vec<u8>>> + 'a {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(';'))
-        .filter_map(move |pair| pair.trim().split_once('=').filter(|(own, _)| *own == name))
-        .filter_map(|(_, value)| URL_SAFE_NO_PAD.decode(value).ok().filter(|bytes| bytes.len() == 48))
+fn secrets<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = Zeroizing<Vec<u8>>> + 'a {
+    cookies(headers, name)
+        .filter_map(|value| URL_SAFE_NO_PAD.decode(value).ok().filter(|bytes| bytes.len() == 48))
         .map(Zeroizing::new)
         // A browser sends one; whoever sends many shall not cost many look-ups.
         .take(4)
@@ -305,8 +300,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         let text =
             format!("x=1; grantor-session={good}; grantor-session=short; other-grantor-session={good}");
-        headers.insert(header::COOKIE, HeaderValue::from_str(&text).unwrap());
-        assert_eq!(cookies(&headers, "grantor-session").count(), 1);
-        assert_eq!(cookies(&headers, "__Host-grantor-session").count(), 0);
+        headers.insert(http::header::COOKIE, HeaderValue::from_str(&text).unwrap());
+        assert_eq!(secrets(&headers, "grantor-session").count(), 1);
+        assert_eq!(secrets(&headers, "__Host-grantor-session").count(), 0);
     }
 }

@@ -1,15 +1,10 @@
-//! How a user is written: a version byte, then numbered fields (CBOR), so that old and new processes read each other's.
-//!
-//! Never change the meaning of a number. A new field gets a new number and, where an older process must not drop it, a
-//! new version that one release reads before the next one writes it.
+//! How a user is written: the fields of its record's body.
 
-use bytes::Bytes;
 use grantor::Timestamp;
 use grantor::store::{Key, Kind, Record, Stage, StoreError};
 use minicbor::{Decode, Encode};
 
-/// The version that this release writes. It reads this one and all below.
-const VERSION: u8 = 1;
+use crate::body::{read, write};
 
 /// A user as the store keeps it; the subject is the record's column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,33 +46,21 @@ impl Kept {
             created_at: self.created_at.as_millis(),
             changed_at: self.changed_at.as_millis(),
         };
-        let mut body = vec![VERSION];
-        // Writing into a Vec cannot fail.
-        let _ = minicbor::encode(&fields, &mut body);
         Record {
             key: key(&self.name),
             stage: Stage::Live,
             expires_at: Timestamp::NEVER,
             client: None,
             subject: Some(self.subject.as_str().into()),
-            body: Bytes::from(body),
+            body: write(&fields),
         }
     }
 
     pub(super) fn from_record(record: &Record) -> Result<Self, StoreError> {
-        let refused =
-            |why: String| StoreError::nothing_written(format!("the user in {:?} {why}", record.key));
-        let fields = match record.body.split_first() {
-            Some((&version, fields)) if (1..=VERSION).contains(&version) => fields,
-            Some((&version, _)) if version > VERSION => {
-                return Err(refused(format!(
-                    "has body version {version}, this release reads up to {VERSION}: finish the upgrade"
-                )));
-            }
-            _ => return Err(refused("cannot be read".into())),
+        let fields: Fields = read(record)?;
+        let Some(subject) = record.subject.as_deref() else {
+            return Err(StoreError::nothing_written(format!("the user in {:?} has no subject", record.key)));
         };
-        let fields: Fields = minicbor::decode(fields).map_err(|_| refused("cannot be read".into()))?;
-        let Some(subject) = record.subject.as_deref() else { return Err(refused("has no subject".into())) };
         Ok(Self {
             subject: subject.to_owned(),
             name: fields.name,
@@ -91,6 +74,8 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn ada() -> Kept {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use grantor::store::{Created, Filter, Kind, Removed, Replaced, Revision, Store, StoreError};
-use grantor::{Digest, Error, Random as _, Standing, Standings, SystemRandom, Timestamp, Whose};
+use grantor::{Clock, Digest, Error, Random as _, Standing, Standings, SystemRandom, Timestamp, Whose};
 
 use crate::config::{FilePassword, FileUser};
 use crate::passwords::{self, Passwords};
@@ -230,20 +230,24 @@ impl Users {
 
     /// Sets a password, and ends all sessions and grants from before; `None` where the store has no such user.
     ///
+    /// Before means: until the new password counted. Who logged in with the old one while the new one was being hashed is
+    /// out too.
+    ///
     /// # Errors
     /// 503 where the store does not answer, others keep changing the user, or too many passwords are being hashed.
     pub(crate) async fn set_password(
         &self,
         name: &str,
         password: &str,
-        now: Timestamp,
+        clock: &dyn Clock,
     ) -> Result<Option<User>, Error> {
         let hash = self.passwords.hash(password).await?;
-        let Some(kept) = self.change(name, now, |kept| kept.hash.clone_from(&hash)).await? else {
+        let Some(kept) = self.change(name, clock.now(), |kept| kept.hash.clone_from(&hash)).await? else {
             return Ok(None);
         };
-        self.standings.end_earlier(Whose::Subject(&kept.subject), now).await?;
-        Ok(Some(self.user_of_store(kept, now).await?))
+        let changed = clock.now();
+        self.standings.end_earlier(Whose::Subject(&kept.subject), changed).await?;
+        Ok(Some(self.user_of_store(kept, changed).await?))
     }
 
     /// Sets the name for people; `None` where the store has no such user.
@@ -429,7 +433,7 @@ mod tests {
         };
         let at = |secs: u64| NOW.after(std::time::Duration::from_secs(secs));
         assert!(holds(0, 1).await);
-        users.set_password("ada", "two", at(2)).await.unwrap();
+        users.set_password("ada", "two", &Ticking::from(at(1))).await.unwrap();
         assert!(!holds(1, 3).await && holds(3, 3).await, "a new password");
         users.set_disabled("ada", true, at(4)).await.unwrap();
         assert!(!holds(5, 5).await, "disabled");
@@ -440,6 +444,35 @@ mod tests {
         assert!(users.of_session("ada", "usr_other", at(9), at(9)).await.unwrap().is_none(), "another user");
         assert!(users.delete("ada", at(10)).await.unwrap());
         assert!(!holds(11, 11).await, "deleted");
+    }
+
+    /// A clock that goes on by a second with each look at it.
+    #[derive(Debug)]
+    struct Ticking(std::sync::atomic::AtomicI64);
+
+    impl From<Timestamp> for Ticking {
+        fn from(first: Timestamp) -> Self {
+            Self(first.as_millis().into())
+        }
+    }
+
+    impl Clock for Ticking {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0.fetch_add(1_000, std::sync::atomic::Ordering::Relaxed))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_login_with_the_old_password_while_the_new_one_is_written_does_not_survive() {
+        let users = users(&cheap(), Vec::new());
+        let ada = users.create(ada(), NOW).await.unwrap().unwrap();
+        let clock = Ticking::from(NOW);
+        let changed = users.set_password("ada", "two", &clock).await.unwrap().unwrap();
+        // The record says when the write began: a login just after that still met the old password.
+        let met_the_old = changed.changed_at.unwrap().after(std::time::Duration::from_millis(1));
+        let later = clock.now();
+        assert!(users.of_session("ada", &ada.subject, met_the_old, later).await.unwrap().is_none());
+        assert!(users.of_session("ada", &ada.subject, later, later).await.unwrap().is_some());
     }
 
     #[tokio::test]

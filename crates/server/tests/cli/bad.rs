@@ -19,6 +19,9 @@ const WEB: &str = "[scopes]\nread = \"Read\"\n[[clients]]\nclient_id = \"web\"\n
 const TABLE: &[Bad] = &[
     bad("isuer = \"https://as.example\"", 1, "isuer", "did you mean `issuer`?"),
     bad("\n\nlistn = \"127.0.0.1:1\"", 3, "listn", "did you mean `listen`?"),
+    bad("[policy]\npkce = false", 2, "policy.pkce", "did you mean `require_pkce`?"),
+    bad("[limits]\nbody = 3", 2, "limits.body", "did you mean `body_bytes` or `body_timeout`?"),
+    bad("listen = 8080", 1, "listen", "write for example \"127.0.0.1:8080\""),
     bad("colour = 3", 1, "colour", "`grantor config --explain`"),
     bad("code = \"1m\"", 1, "code", "it belongs in [lifetimes]"),
     bad("[lifetimes]\nissuer = \"x\"", 2, "lifetimes.issuer", "it belongs at the top of the file"),
@@ -217,6 +220,36 @@ fn all_mistakes_come_in_one_run_in_the_order_of_the_file() {
         assert!(line.starts_with(begin), "{line} should begin with {begin}");
     }
     assert!(message.starts_with("grantor: the configuration has 7 mistakes:"));
+}
+
+#[test]
+fn an_empty_variable_names_no_file() {
+    let place = Place::new("");
+    let done = place.run_with(&["config", "--check"], "", &[("GRANTOR_CONFIG", "")]);
+    assert!(done.ok().contains("grantor.toml"));
+}
+
+#[test]
+fn a_flag_is_called_by_its_name() {
+    let place = Place::new("");
+    for (flag, wrong) in [("--listen", "8091"), ("--issuer", "nonsense"), ("--store", "redis://x")] {
+        for command in ["serve", "dev"] {
+            let message = place.run(&[command, flag, wrong]).refused(2);
+            assert!(message.contains(&format!("  {flag}: ")) && !message.contains("GRANTOR_"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_or_foreign_is_explained() {
+    let place = Place::new("");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let message = place.run(&["dev", "--listen", &address, "--store", "memory:"]).refused(1);
+    assert!(message.contains(&address) && message.contains("another process listens there"), "{message}");
+    let foreign = ["serve", "--issuer", "https://as.example", "--listen", "192.0.2.1:8080"];
+    let message = place.run(&foreign).refused(1);
+    assert!(message.contains("this machine does not have the address"), "{message}");
 }
 
 #[test]

@@ -163,7 +163,7 @@ async fn a_deleted_client_and_what_it_had_never_come_back() {
 fn bad_commands_say_what_to_write() {
     let place = place();
     for (arguments, code, says) in [
-        (&["client", "create", "x"][..], 2, "redirect_uris"),
+        (&["client", "create", "x"][..], 2, "--redirect-uri"),
         (&["client", "create", "x", "--public", "--grant-type", "client_credentials"], 2, "confidential"),
         (
             &["client", "create", "x", "--grant-type", "client_credentials", "--lifetime", "accesstoken=1h"],

@@ -75,6 +75,22 @@ fn a_store_that_cannot_be_opened_says_why() {
 }
 
 #[test]
+fn dev_tells_where_to_look_and_what_is_kept() {
+    let place = Place::new("");
+    let plain = place.dev(&[]);
+    assert!(plain.contains(&format!("Open      {}/\n", place.issuer())), "{plain}");
+    assert!(plain.contains("kept in ./grantor-data.") && !plain.contains("Listens"), "{plain}");
+    let memory = place.dev(&["--store", "memory:", "--issuer", "http://localhost:1/a"]);
+    assert!(memory.contains("Nothing is kept: the store is memory"), "{memory}");
+    assert!(
+        memory.contains("Open      http://localhost:1/a/\n") && memory.contains("Listens   on 127.0.0.1:"),
+        "{memory}"
+    );
+    let other = place.dev(&["--store", "sqlite:other.db", "--issuer", &format!("{}/a", place.issuer())]);
+    assert!(other.contains("sqlite:other.db") && !other.contains("Listens"), "{other}");
+}
+
+#[test]
 fn help_is_there_for_every_command() {
     let place = Place::new("");
     for command in [

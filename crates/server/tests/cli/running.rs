@@ -93,6 +93,8 @@ async fn not_before_ends_what_one_user_one_client_or_all_have() {
     assert!(!server.is_active(&ada).await);
     assert!(server.is_active(&bea).await);
     assert_eq!(place.run(&["grant", "list", "--user", "ada", "--json"]).json()[0]["in_force"], false);
+    assert!(place.run(&["user", "show", "ada", "--json"]).json()["not_before"].is_string());
+    assert!(place.run(&["user", "show", "bea", "--json"]).json()["not_before"].is_null());
     place.run(&["not-before", "--client", "own"]).ok();
     assert!(!server.is_active(&bea).await);
     assert!(server.is_active(&api).await);

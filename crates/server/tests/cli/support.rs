@@ -1,12 +1,14 @@
 //! A folder with a configuration, commands that run in it, and a server over it.
 
 use std::fs;
-use std::io::Write as _;
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use grantor_testkit::process::free_port;
 use serde_json::Value;
+
+use crate::program::{http, program, run};
 
 /// A folder of one test.
 pub(crate) struct Place {
@@ -51,7 +53,7 @@ pub(crate) const FRESH: &str = "[policy]\nstanding_copies_for = \"0s\"\nclient_c
 impl Place {
     /// A folder with this configuration after issuer and address.
     pub(crate) fn new(rest: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let place = Self { folder: tempfile::tempdir().unwrap(), port };
         place.configure(rest);
         place
@@ -72,13 +74,8 @@ impl Place {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_grantor"));
-        command.args(arguments).current_dir(self.folder.path());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("GRANTOR_") {
-                command.env_remove(name);
-            }
-        }
+        let mut command = program(self.folder.path());
+        command.args(arguments);
         command
     }
 
@@ -86,11 +83,7 @@ impl Place {
     pub(crate) fn run_with(&self, arguments: &[&str], given: &str, variables: &[(&str, &str)]) -> Done {
         let mut command = self.command(arguments);
         command.envs(variables.iter().copied());
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // A command that reads nothing may have closed its end already.
-        let _ = child.stdin.take().unwrap().write_all(given.as_bytes());
-        let done = child.wait_with_output().unwrap();
+        let done = run(command, given);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Done { code: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }
     }
@@ -98,6 +91,24 @@ impl Place {
     /// Runs a command that is given nothing.
     pub(crate) fn run(&self, arguments: &[&str]) -> Done {
         self.run_with(arguments, "", &[])
+    }
+
+    /// What `grantor dev` tells when it is ready; then it is ended.
+    pub(crate) fn dev(&self, arguments: &[&str]) -> String {
+        let listen = format!("127.0.0.1:{}", self.port);
+        let mut command = self.command(&["dev", "--listen", &listen]);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut told = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            told = told + &line.unwrap() + "\n";
+            if told.contains("Ctrl-C") {
+                break;
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        told
     }
 
     /// Starts a server and waits until it is ready.
@@ -120,10 +131,6 @@ impl Place {
         }
         serving
     }
-}
-
-fn http() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 /// A running server; it is ended when this is dropped.

@@ -103,6 +103,36 @@ async fn too_much_is_413_and_431_with_json_or_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_uri_that_is_too_long_is_414_on_pages_too() {
+    let world = World::new("");
+    let server = world.serve();
+    let long = "a".repeat(20_000);
+    for path in ["/account", "/authorize", "/nothing"] {
+        let (status, answer) = server.get(&format!("{path}?{long}")).await;
+        assert!(status == 414 && answer.contains("invalid_request"), "{path}: {status} {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rfc9112_3_2_a_request_without_one_host_is_400_and_ends_the_connection() {
+    let world = World::new("");
+    let server = world.serve();
+    for (head, right) in [
+        ("GET /healthz HTTP/1.1\r\n\r\n", false),
+        ("GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", false),
+        ("POST /token HTTP/1.1\r\nHost: a\r\nHost: a\r\nContent-Length: 9\r\n\r\n", false),
+        ("GET /healthz HTTP/1.0\r\n\r\n", true),
+        ("GET http://other.example/healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", true),
+    ] {
+        let mut stream = connect(&server);
+        stream.write_all(head.as_bytes()).unwrap();
+        let answer = rest(stream);
+        let status = answer.split(' ').nth(1).unwrap_or_default();
+        assert_eq!(status, if right { "200" } else { "400" }, "{head}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_address_has_so_many_connections_and_not_more() {
     let world = World::new("[limits]\nconnections_per_address = 2\n");
     let server = world.serve();

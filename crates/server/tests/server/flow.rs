@@ -1,5 +1,6 @@
 //! A person goes through login and consent.
 
+use crate::program::http;
 use crate::support::{LOGIN, PASSWORD, SECRET, Server, USER, World, authorize};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,8 +191,7 @@ fn service(printed: &str) -> Service {
 
 impl Service {
     async fn post(&self, server: &Server, path: &str, fields: &[(&str, &str)]) -> (u16, serde_json::Value) {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let request = http.post(server.url(path)).basic_auth(&self.id, Some(&self.secret));
+        let request = http().post(server.url(path)).basic_auth(&self.id, Some(&self.secret));
         let answer = request.form(fields).send().await.unwrap();
         let status = answer.status().as_u16();
         (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())

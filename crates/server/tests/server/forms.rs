@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use grantor_testkit::Page;
 use http::{HeaderName, HeaderValue};
 
+use crate::program::http;
 use crate::support::{LOGIN, World, authorize};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -25,8 +26,7 @@ async fn rfc9700_4_7_a_cross_site_post_does_nothing() {
         assert_eq!(attacked.post("/login", LOGIN).await.status, 403);
     }
     // A form without any origin, as curl sends it, cannot log in where the form has no token.
-    let silent = reqwest::Client::builder().no_proxy().build().unwrap();
-    let answer = silent.post(server.url("/login")).form(LOGIN).send().await.unwrap();
+    let answer = http().post(server.url("/login")).form(LOGIN).send().await.unwrap();
     assert_eq!(answer.status(), 403);
 }
 
@@ -174,9 +174,7 @@ async fn an_https_issuer_has_host_cookies_and_hsts() {
         ("GRANTOR_LISTEN", format!("127.0.0.1:{}", world.port)),
     ];
     let server = world.serve();
-    let http =
-        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let answer = http
+    let answer = http()
         .post(server.url("/auth/login"))
         .header("origin", "https://login.example")
         .form(LOGIN)

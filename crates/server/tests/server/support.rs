@@ -1,20 +1,21 @@
 //! A server process in a folder of its own, and clients of it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use bytes::Bytes;
+use grantor_testkit::process::free_port;
 use grantor_testkit::{Page, UserAgent};
 use http::{Request, Response};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+use crate::program::{LONG, http, program, run};
 
 pub(crate) const USER: &str = "ada";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -22,8 +23,6 @@ pub(crate) const SECRET: &str = "a-secret-of-the-tests-with-enough-length";
 pub(crate) const CALLBACK: &str = "http://localhost:1/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-/// Longer than anything takes here: what hangs shall fail.
-const LONG: Duration = Duration::from_secs(60);
 
 /// A folder with a configuration, over which servers and commands run.
 pub(crate) struct World {
@@ -39,10 +38,6 @@ pub(crate) struct Server {
     issuer: String,
     log: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl World {
@@ -73,28 +68,16 @@ impl World {
     }
 
     fn program(&self) -> Command {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_grantor"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("GRANTOR_") {
-                program.env_remove(name);
-            }
-        }
-        program.current_dir(self.folder.path()).envs(self.environment.iter().map(|(n, v)| (n, v)));
+        let mut program = program(self.folder.path());
+        program.envs(self.environment.iter().map(|(n, v)| (n, v)));
         program
     }
 
     /// Runs a command to its end.
     pub(crate) fn command(&self, arguments: &[&str], given: &str) -> Output {
-        let mut child = self
-            .program()
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let _ = child.stdin.take().unwrap().write_all(format!("{given}\n").as_bytes());
-        child.wait_with_output().unwrap()
+        let mut program = self.program();
+        program.args(arguments);
+        run(program, &format!("{given}\n"))
     }
 
     /// Runs a command that must succeed.
@@ -234,7 +217,7 @@ impl Server {
         client: &str,
         fields: &[(&str, &str)],
     ) -> Result<(u16, Value), reqwest::Error> {
-        let request = reqwest::Client::builder().no_proxy().timeout(LONG).build()?.post(self.url(path));
+        let request = http().post(self.url(path));
         let sent = request.basic_auth(client, Some(SECRET)).form(fields).send().await?;
         let status = sent.status().as_u16();
         Ok((status, serde_json::from_slice(&sent.bytes().await?).unwrap_or_default()))
@@ -301,13 +284,7 @@ pub(crate) fn authorize(client: &str, scope: &str) -> String {
 /// One request, no redirect followed, no cookies kept.
 async fn exchange(port: u16, request: Request<Bytes>) -> Response<Bytes> {
     let (head, body) = request.into_parts();
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(LONG)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
-    let sent = client
+    let sent = http()
         .request(head.method, format!("http://localhost:{port}{}", head.uri))
         .headers(head.headers)
         .body(body)

@@ -17,7 +17,7 @@ use grantor_core::Provider;
 
 use self::probe::Probe;
 use self::wire::Wire;
-use crate::suite::{Checked, Report, Row, Stop, compare, conclude, run};
+use crate::suite::{self, Report, Stop, checks};
 
 type Serving = Pin<Box<dyn Future<Output = SocketAddr> + Send>>;
 
@@ -34,18 +34,8 @@ impl fmt::Debug for AdapterSuite {
     }
 }
 
-/// A check with its name and what it demands.
-type Check = (&'static str, &'static str, fn(AdapterSuite) -> Checking);
-type Checking = Pin<Box<dyn Future<Output = Checked> + Send>>;
-
-macro_rules! checks {
-    ($($module:ident::$name:ident: $demand:literal;)*) => {
-        const CHECKS: &[Check] =
-            &[$((stringify!($name), $demand, |suite| Box::pin($module::$name(suite)))),*];
-    };
-}
-
 checks! {
+    AdapterSuite;
     messages::every_method_reaches_the_provider: "every method reaches the provider, which alone refuses";
     messages::head_answers_like_get_without_a_body: "HEAD has the status and headers of GET, and no body";
     messages::repeated_headers_and_cookies_arrive: "repeated headers and cookies arrive, in order and unchanged";
@@ -83,23 +73,15 @@ impl AdapterSuite {
 
     /// Runs all checks, one after the other.
     pub fn run(&self) -> Report {
-        Report { rows: CHECKS.iter().map(|check| self.row(check)).collect() }
-    }
-
-    fn row(&self, (name, demand, check): &Check) -> Row {
-        Row { check: name, demand, outcome: run(check(self.clone())) }
+        suite::report(self, CHECKS)
     }
 
     /// Runs one check as a test.
     ///
     /// # Panics
     /// Where the check fails, or there is none of this name.
-    #[expect(clippy::panic, reason = "a test fails by panicking")]
     pub fn check(&self, name: &str) {
-        let Some(check) = CHECKS.iter().find(|(own, ..)| *own == name) else {
-            panic!("the adapter suite has no check {name}");
-        };
-        conclude(&self.row(check));
+        suite::check(self, CHECKS, name);
     }
 
     /// Compares the tests that the macro makes with the checks.
@@ -108,8 +90,7 @@ impl AdapterSuite {
     /// Where they differ.
     #[doc(hidden)]
     pub fn compare(&self, tests: &[&str]) {
-        let names: Vec<&str> = CHECKS.iter().map(|(name, ..)| *name).collect();
-        compare(tests, &names);
+        suite::compare(CHECKS, tests);
     }
 
     /// A server with a probe at the root.

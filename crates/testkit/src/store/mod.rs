@@ -25,7 +25,7 @@ use std::sync::Arc;
 use grantor_core::store::Store;
 use tempfile::TempDir;
 
-use crate::suite::{Checked, Report, Row, Stop, compare, conclude, run};
+use crate::suite::{self, Report, Row, Stop, checks};
 
 type Opening = Pin<Box<dyn Future<Output = Arc<dyn Store>> + Send>>;
 type Hook = Arc<dyn Fn(Place) -> Opening + Send + Sync>;
@@ -86,18 +86,8 @@ impl fmt::Debug for StoreSuite {
     }
 }
 
-/// A check with its name and what it demands.
-type Check = (&'static str, &'static str, fn(StoreSuite) -> Checking);
-type Checking = Pin<Box<dyn Future<Output = Checked> + Send>>;
-
-macro_rules! checks {
-    ($($module:ident::$name:ident: $demand:literal;)*) => {
-        const CHECKS: &[Check] =
-            &[$((stringify!($name), $demand, |suite| Box::pin($module::$name(suite)))),*];
-    };
-}
-
 checks! {
+    StoreSuite;
     presence::s01_present_from_create_until_remove: "1: a record is present from create until remove";
     presence::s01_present_until_its_expiry: "1: a record is present until its expiry, and absent from then on";
     presence::s01_expiry_goes_by_the_callers_clock: "1: expiry goes by the caller's clock, not the engine's";
@@ -198,28 +188,20 @@ impl StoreSuite {
 
     /// Runs all checks, one after the other.
     pub fn run(&self) -> Report {
-        Report { rows: CHECKS.iter().map(|check| self.row(check)).collect() }
-    }
-
-    fn row(&self, (name, demand, check): &Check) -> Row {
-        Row { check: name, demand, outcome: run(check(self.clone())) }
+        suite::report(self, CHECKS)
     }
 
     /// Runs the check of this name; `None` where there is none.
     pub fn run_one(&self, name: &str) -> Option<Row> {
-        CHECKS.iter().find(|(own, ..)| *own == name).map(|check| self.row(check))
+        suite::row(self, CHECKS, name)
     }
 
     /// Runs one check as a test.
     ///
     /// # Panics
     /// Where the check fails, or there is none of this name.
-    #[expect(clippy::panic, reason = "a test fails by panicking")]
     pub fn check(&self, name: &str) {
-        match self.run_one(name) {
-            Some(row) => conclude(&row),
-            None => panic!("the store suite has no check {name}"),
-        }
+        suite::check(self, CHECKS, name);
     }
 
     /// Compares the tests that the macro makes with the checks.
@@ -228,8 +210,7 @@ impl StoreSuite {
     /// Where they differ.
     #[doc(hidden)]
     pub fn compare(&self, tests: &[&str]) {
-        let names: Vec<&str> = CHECKS.iter().map(|(name, ..)| *name).collect();
-        compare(tests, &names);
+        suite::compare(CHECKS, tests);
     }
 
     /// A new, empty store. Its folder goes with the place.

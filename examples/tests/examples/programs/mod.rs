@@ -84,6 +84,14 @@ fn programs_of_other_stores_are_refused_by_name() {
 }
 
 #[test]
+fn who_names_no_program_is_told_their_names() {
+    for args in [&["--help"][..], &[]] {
+        let said = refused(args);
+        assert!(said.contains("quickstart") && said.contains("own_store"), "{said}");
+    }
+}
+
+#[test]
 fn a_wrong_command_line_is_explained() {
     for args in [
         &[][..],

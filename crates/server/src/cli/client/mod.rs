@@ -166,7 +166,11 @@ async fn secret(own: &Own, from_stdin: bool) -> Result<(Option<Secret>, ClientSe
 
 /// Refuses what could not work, and says what works but not here.
 fn check(own: &Own, client: &Client) -> Result<(), Failure> {
-    client.check().map_err(|error| Failure::usage(error.to_string()))?;
+    client.check().map_err(|error| {
+        Failure::usage(format!(
+            "{error}; `grantor client create --help` shows the options, --redirect-uri among them"
+        ))
+    })?;
     let known = &own.app.config.scopes;
     let scopes = client.scope.iter().chain(&client.default_scope);
     for scope in scopes.flat_map(Scopes::iter).filter(|scope| !known.contains_key(*scope)) {
