@@ -242,6 +242,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_password_is_not_shown() {
+        for (url, seen) in [
+            ("postgres://u:secret@h/d", "postgres://u:***@h/d"),
+            ("postgres://u:se@cr/et@h/d?a=b", "postgres://u:***@h/d?a=b"),
+            ("redis://:secret@h", "redis://:***@h"),
+            ("postgres://u@h/d", "postgres://u@h/d"),
+            ("sqlite:///a@b:c", "sqlite:///a@b:c"),
+            ("memory:", "memory:"),
+        ] {
+            assert_eq!(shown(url), seen);
+        }
+    }
+
+    #[test]
     fn an_unknown_scheme_names_those_that_exist() {
         for bad in ["mongodb://u:secret@h/db", "sqlite", "", "sqlite3:x"] {
             let why = check(bad, Path::new(".")).unwrap_err();

@@ -77,7 +77,7 @@ impl Options {
     pub fn parse(url: &str) -> Result<Self, StoreError> {
         let refuse =
             |why: &str| StoreError::nothing_written(format!("the store's postgres URL {why}; {FORM}"));
-        let url = Url::parse(url).map_err(|_| refuse("is no URL"))?;
+        let url = Url::parse(&with_host(url)).map_err(|_| refuse("is no URL"))?;
         if !matches!(url.scheme(), "postgres" | "postgresql") {
             return Err(refuse("has another scheme"));
         }
@@ -100,7 +100,7 @@ impl Options {
         }
         config.dbname(database);
         let host = plain(url.host_str().unwrap_or_default())?;
-        if !host.is_empty() {
+        if !host.is_empty() && host != NO_HOST {
             config.host(host.trim_matches(['[', ']']));
         }
         config.port(url.port().unwrap_or(5432));
@@ -250,6 +250,16 @@ fn decode(text: &str) -> Option<String> {
         });
     }
     String::from_utf8(out).ok().filter(|text| !text.contains('\0'))
+}
+
+/// Stands for the host of a URL that has none.
+const NO_HOST: &str = "no-host.invalid";
+
+/// A socket has no host, but the standard of URLs knows no user without one.
+fn with_host(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if authority.ends_with('@') { format!("{scheme}://{authority}{NO_HOST}{path}") } else { url.to_owned() }
 }
 
 #[cfg(test)]

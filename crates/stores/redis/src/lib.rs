@@ -94,6 +94,12 @@ impl RedisStore {
     }
 
     async fn start(target: Target, options: &Options) -> Result<Self, StoreError> {
+        if !matches!(target, Target::Single(_)) && !options.experimental {
+            return Err(StoreError::nothing_written(
+                "the Redis store has passed its tests over one server only, not yet behind Sentinels or in a Cluster; to try \
+                 it there, add experimental=yes to its URL",
+            ));
+        }
         let link = Arc::new(Link::new(target, options.clone()));
         let facts = Facts::read(&link).await.map_err(|why| why.into_error(&options.place(), "opening"))?;
         let durable = facts.synced && !facts.replicas && !link.is_sentinel();

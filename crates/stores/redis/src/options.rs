@@ -35,6 +35,7 @@ pub(crate) enum Mode {
 /// | `wait_ms=10..60000` | `500` | how long they may take |
 /// | `db=0..` | `0` | the number of the database, for Sentinels |
 /// | `sentinel_user=`, `sentinel_password=` | none | for the Sentinels themselves |
+/// | `experimental=yes\|no` | `no` | whether Sentinels and a Cluster may be used: they have not passed the store suite yet |
 #[derive(Clone, PartialEq, Eq)]
 pub struct Options {
     pub(crate) mode: Mode,
@@ -51,6 +52,7 @@ pub struct Options {
     pub(crate) index: bool,
     pub(crate) wait: u32,
     pub(crate) wait_for: Duration,
+    pub(crate) experimental: bool,
 }
 
 /// User and password.
@@ -111,6 +113,7 @@ impl Options {
             index: true,
             wait: 0,
             wait_for: Duration::from_millis(500),
+            experimental: false,
         }
     }
 
@@ -181,13 +184,8 @@ impl Options {
             "connect_ms" => self.connect = milliseconds(50, 60_000)?,
             "response_ms" => self.response = milliseconds(50, 60_000)?,
             "margin_s" => self.margin = Duration::from_secs(number(value, 1, 604_800)?.into()),
-            "index" => {
-                self.index = match value {
-                    "yes" => true,
-                    "no" => false,
-                    _ => return Err("its value is one of yes, no".into()),
-                }
-            }
+            "index" => self.index = yes_or_no(value)?,
+            "experimental" => self.experimental = yes_or_no(value)?,
             "wait" => self.wait = number(value, 0, 16)?,
             "wait_ms" => self.wait_for = milliseconds(10, 60_000)?,
             "db" if self.mode == Mode::Sentinel => self.db = number(value, 0, 65_535)?.into(),
@@ -242,6 +240,13 @@ impl Options {
     #[must_use]
     pub fn index(mut self, index: bool) -> Self {
         self.index = index;
+        self
+    }
+
+    /// Whether Sentinels and a Cluster may be used, which have not passed the store suite yet.
+    #[must_use]
+    pub fn experimental(mut self, experimental: bool) -> Self {
+        self.experimental = experimental;
         self
     }
 
@@ -310,6 +315,14 @@ fn decode(text: &str) -> Option<String> {
         });
     }
     String::from_utf8(out).ok()
+}
+
+fn yes_or_no(value: &str) -> Result<bool, String> {
+    match value {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("its value is one of yes, no".into()),
+    }
 }
 
 #[cfg(test)]

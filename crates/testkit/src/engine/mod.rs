@@ -83,13 +83,22 @@ impl Engine {
         self.child.wait().map(|_| ())
     }
 
-    /// Starts it again on its data and its port.
+    /// Starts it again on its data and its port. What a kill left of it (a process of its own that still ends) may keep it
+    /// from starting for a moment, so that is tried again.
     ///
     /// # Errors
     /// What the engine printed, where it does not come up.
     pub fn start_again(&mut self) -> Result<()> {
-        self.child = spawn((self.start)(self.folder.path(), self.port)?, self.folder.path())?;
-        self.wait_until_ready()
+        let mut last = Ok(());
+        for _ in 0..100 {
+            self.child = spawn((self.start)(self.folder.path(), self.port)?, self.folder.path())?;
+            last = self.wait_until_ready();
+            if last.is_ok() || self.child.try_wait()?.is_none() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        last
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
@@ -108,8 +117,11 @@ impl Engine {
         Err(Error::other(format!("the engine does not answer: {}", self.log())))
     }
 
+    /// The last lines that it printed.
     fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        let all = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let lines: Vec<&str> = all.lines().collect();
+        lines.get(lines.len().saturating_sub(10)..).unwrap_or_default().join("\n")
     }
 }
 
