@@ -232,7 +232,7 @@ fn an_empty_variable_names_no_file() {
 #[test]
 fn a_flag_is_called_by_its_name() {
     let place = Place::new("");
-    for (flag, wrong) in [("--listen", "8091"), ("--issuer", "nonsense"), ("--store", "redis://x")] {
+    for (flag, wrong) in [("--listen", "8091"), ("--issuer", "nonsense"), ("--store", "cassandra://x")] {
         for command in ["serve", "dev"] {
             let message = place.run(&[command, flag, wrong]).refused(2);
             assert!(message.contains(&format!("  {flag}: ")) && !message.contains("GRANTOR_"), "{message}");
