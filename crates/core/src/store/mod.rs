@@ -25,6 +25,7 @@
 //! 2. `tests/suite.rs` with the one line `grantor_testkit::store_suite!(..)`.
 //! 3. A feature in the facade and a line in the server's registry of URL schemes.
 
+pub mod options;
 mod record;
 mod split;
 mod typed;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use grantor_core::store::StoreError;
+use grantor_core::store::options::{number, one_of, percent_decoded};
 use mysql_async::{OptsBuilder, PoolConstraints, PoolOpts};
 use url::{Host, Url};
 
@@ -107,14 +108,14 @@ impl Options {
         let host = match url.host() {
             // An IPv6 address without its brackets.
             Some(Host::Ipv6(address)) => address.to_string(),
-            Some(host) => text(&host.to_string()).ok_or_else(|| refuse("has a bad host"))?,
+            Some(host) => percent_decoded(&host.to_string()).ok_or_else(|| refuse("has a bad host"))?,
             None => String::new(),
         };
         if host.is_empty() {
             return Err(refuse("names no host"));
         }
         let bad = || refuse("has a bad percent-encoding");
-        let database = text(url.path().trim_start_matches('/')).ok_or_else(bad)?;
+        let database = percent_decoded(url.path().trim_start_matches('/')).ok_or_else(bad)?;
         if database.is_empty() || database.contains('/') {
             return Err(refuse("names no database"));
         }
@@ -124,9 +125,10 @@ impl Options {
         let mut options = Self::at(host, database);
         options.port = url.port().unwrap_or(3306);
         if !url.username().is_empty() {
-            options.user = Some(text(url.username()).ok_or_else(bad)?);
+            options.user = Some(percent_decoded(url.username()).ok_or_else(bad)?);
         }
-        options.password = url.password().map(|password| text(password).ok_or_else(bad)).transpose()?;
+        options.password =
+            url.password().map(|password| percent_decoded(password).ok_or_else(bad)).transpose()?;
         for (name, value) in url.query_pairs() {
             options.set(&name, &value).map_err(|why| {
                 // The name of an option is no secret, but a password with a `?` can be cut into one.
@@ -255,37 +257,6 @@ impl Options {
         }
         opts.into()
     }
-}
-
-fn one_of<T: Copy>(value: &str, values: &[(&str, T)]) -> Result<T, String> {
-    values.iter().find(|(name, _)| *name == value).map(|(_, value)| *value).ok_or_else(|| {
-        let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
-        format!("its value is one of {}", names.join(", "))
-    })
-}
-
-fn number(value: &str, least: u32, most: u32) -> Result<u32, String> {
-    value
-        .parse()
-        .ok()
-        .filter(|number| (least..=most).contains(number))
-        .ok_or_else(|| format!("its value is a number from {least} to {most}"))
-}
-
-/// Percent-decoding; `None` for a bad encoding, a NUL or what is not UTF-8.
-fn text(encoded: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(encoded.len());
-    let mut bytes = encoded.bytes();
-    while let Some(byte) = bytes.next() {
-        out.push(if byte == b'%' {
-            let high = char::from(bytes.next()?).to_digit(16)?;
-            let low = char::from(bytes.next()?).to_digit(16)?;
-            u8::try_from(high * 16 + low).ok()?
-        } else {
-            byte
-        });
-    }
-    String::from_utf8(out).ok().filter(|text| !text.contains('\0'))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use grantor_core::store::StoreError;
+use grantor_core::store::options::{number, one_of, percent_decoded};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 use url::Url;
@@ -84,7 +85,7 @@ impl Options {
         if url.fragment().is_some() {
             return Err(refuse("has a `#`; in a password write %23"));
         }
-        let plain = |text: &str| decode(text).ok_or_else(|| refuse("has a bad percent-encoding"));
+        let plain = |text: &str| percent_decoded(text).ok_or_else(|| refuse("has a bad percent-encoding"));
         let mut config = Config::new();
         let user = plain(url.username())?;
         if user.is_empty() {
@@ -219,37 +220,6 @@ fn is_name(text: &str) -> bool {
         && text.starts_with(first)
         && text.chars().all(|c| first(c) || c.is_ascii_digit())
         && !text.starts_with("pg_")
-}
-
-fn one_of<T: Copy>(value: &str, values: &[(&str, T)]) -> Result<T, String> {
-    values.iter().find(|(name, _)| *name == value).map(|(_, value)| *value).ok_or_else(|| {
-        let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
-        format!("its value is one of {}", names.join(", "))
-    })
-}
-
-fn number(value: &str, least: u32, most: u32) -> Result<u32, String> {
-    value
-        .parse()
-        .ok()
-        .filter(|number| (least..=most).contains(number))
-        .ok_or_else(|| format!("its value is a number from {least} to {most}"))
-}
-
-/// Percent-decoding; `None` for a bad encoding, a NUL or what is not UTF-8.
-fn decode(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        out.push(if byte == b'%' {
-            let high = char::from(bytes.next()?).to_digit(16)?;
-            let low = char::from(bytes.next()?).to_digit(16)?;
-            u8::try_from(high * 16 + low).ok()?
-        } else {
-            byte
-        });
-    }
-    String::from_utf8(out).ok().filter(|text| !text.contains('\0'))
 }
 
 /// Stands for the host of a URL that has none.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use grantor_core::store::StoreError;
+use grantor_core::store::options::{number, one_of};
 
 /// How the engine is made up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,8 +185,8 @@ impl Options {
             "connect_ms" => self.connect = milliseconds(50, 60_000)?,
             "response_ms" => self.response = milliseconds(50, 60_000)?,
             "margin_s" => self.margin = Duration::from_secs(number(value, 1, 604_800)?.into()),
-            "index" => self.index = yes_or_no(value)?,
-            "experimental" => self.experimental = yes_or_no(value)?,
+            "index" => self.index = one_of(value, &[("yes", true), ("no", false)])?,
+            "experimental" => self.experimental = one_of(value, &[("yes", true), ("no", false)])?,
             "wait" => self.wait = number(value, 0, 16)?,
             "wait_ms" => self.wait_for = milliseconds(10, 60_000)?,
             "db" if self.mode == Mode::Sentinel => self.db = number(value, 0, 65_535)?.into(),
@@ -296,11 +297,6 @@ fn read_prefix(text: &str) -> Result<String, String> {
     }
 }
 
-fn number(value: &str, least: u32, most: u32) -> Result<u32, String> {
-    let number = value.parse().ok().filter(|number| (least..=most).contains(number));
-    number.ok_or_else(|| format!("its value is a number from {least} to {most}"))
-}
-
 /// Percent-decoding; `None` for a bad encoding, or what is not UTF-8.
 fn decode(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
@@ -315,14 +311,6 @@ fn decode(text: &str) -> Option<String> {
         });
     }
     String::from_utf8(out).ok()
-}
-
-fn yes_or_no(value: &str) -> Result<bool, String> {
-    match value {
-        "yes" => Ok(true),
-        "no" => Ok(false),
-        _ => Err("its value is one of yes, no".into()),
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use grantor_core::store::StoreError;
+use grantor_core::store::options::{number, one_of, percent_decoded};
 
 /// When an acknowledged write is on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -108,7 +109,7 @@ impl Options {
                 None => return Err(refuse("names a host, but SQLite only opens files of this machine")),
             },
         };
-        let path = decode(path).ok_or_else(|| refuse("has a path with a bad percent-encoding"))?;
+        let path = percent_decoded(path).ok_or_else(|| refuse("has a path with a bad percent-encoding"))?;
         if path.is_empty() {
             return Err(refuse("names no file"));
         }
@@ -214,37 +215,6 @@ impl Options {
         self.max_pages = Some(pages.max(16));
         self
     }
-}
-
-fn one_of<T: Copy>(value: &str, values: &[(&str, T)]) -> Result<T, String> {
-    values.iter().find(|(name, _)| *name == value).map(|(_, value)| *value).ok_or_else(|| {
-        let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
-        format!("its value is one of {}", names.join(", "))
-    })
-}
-
-fn number(value: &str, least: u32, most: u32) -> Result<u32, String> {
-    value
-        .parse()
-        .ok()
-        .filter(|number| (least..=most).contains(number))
-        .ok_or_else(|| format!("its value is a number from {least} to {most}"))
-}
-
-/// Percent-decoding; `None` for a bad encoding, a NUL or what is not UTF-8.
-fn decode(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        out.push(if byte == b'%' {
-            let high = char::from(bytes.next()?).to_digit(16)?;
-            let low = char::from(bytes.next()?).to_digit(16)?;
-            u8::try_from(high * 16 + low).ok()?
-        } else {
-            byte
-        });
-    }
-    String::from_utf8(out).ok().filter(|text| !text.contains('\0'))
 }
 
 #[cfg(test)]
