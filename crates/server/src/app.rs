@@ -62,18 +62,17 @@ impl App {
         wrap: impl FnOnce(Ports) -> Ports,
     ) -> Result<Self, Failure> {
         let (url, folder) = (config.store.clone(), config.data_folder());
-        let opening = tokio::task::spawn_blocking(move || {
-            let opened = registry::open(&url, &folder)?;
-            let secrets = if registry::is_shared(&url) {
-                Secrets::open(&folder, &SystemRandom)?
+        let opened = registry::open(&url, &folder).await?;
+        let secrets = tokio::task::spawn_blocking(move || {
+            if registry::is_shared(&url) {
+                Secrets::open(&folder, &SystemRandom)
             } else {
                 // What is kept ends with the process, so its key does too.
-                Secrets::passing(&SystemRandom)?
-            };
-            Ok::<_, Failure>((opened, secrets))
+                Ok(Secrets::passing(&SystemRandom)?)
+            }
         });
-        let (opened, secrets) =
-            opening.await.map_err(|error| Failure::new(format!("the store: {error}")))??;
+        let secrets =
+            secrets.await.map_err(|error| Failure::new(format!("the file of secrets: {error}")))??;
         let (store, clock) = wrap((Arc::clone(&opened.store), Arc::new(SystemClock)));
         let passwords = Arc::new(Passwords::new(&config.passwords, Arc::clone(&clock))?);
         let standings = Arc::new(Standings::new(Arc::clone(&store), std::time::Duration::ZERO));

@@ -1,7 +1,7 @@
 //! The ready server `grantor`: an authorization server in one command, and the commands to run it.
 //!
-//! The map: `cli/` has one file for each command, `config/` one for each section of the configuration; `registry.rs` knows
-//! the stores by the scheme of their URL; `app.rs` puts everything together. `server.rs` runs it: `http/` has connections and
+//! The map: `cli/` has one file for each command, `config/` one for each section of the configuration; `registry/` knows
+//! the stores by the scheme of their URL, a file for each; `app.rs` puts everything together. `server.rs` runs it: `http/` has connections and
 //! routes, `site/` login, consent and account, `pages/` the templates, `demo/` the client of `grantor dev`. In builds with the feature `test-hooks` a
 //! running server takes an offset of its clock and faults of its store from a control file.
 

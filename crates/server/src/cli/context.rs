@@ -41,11 +41,7 @@ impl Context {
                 self.config.store
             )));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::new(format!("no runtime: {error}")))?;
-        runtime.block_on(async {
+        runtime()?.block_on(async {
             let app = App::open(self.config).await?;
             let own = Own { now: app.clock.now(), app, json: self.json };
             let done = work(&own).await;
@@ -131,6 +127,12 @@ impl Own {
         }
         Ok(removed)
     }
+}
+
+/// What a command runs on.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| Failure::new(format!("no runtime: {error}")))
 }
 
 /// The identifier of a client; one that is gone is taken as it is, for its grants may still be there.

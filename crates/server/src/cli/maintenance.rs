@@ -1,6 +1,6 @@
 //! `grantor migrate` and `grantor sweep`: the store itself.
 
-use super::context::Own;
+use super::context::{Own, runtime};
 use super::output;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -8,7 +8,7 @@ use crate::registry;
 
 /// Brings the store to the schema of this release.
 pub(super) fn migrate(config: &Config) -> Result<(), Failure> {
-    let done = registry::migrate(&config.store, &config.data_folder())?;
+    let done = runtime()?.block_on(registry::migrate(&config.store, &config.data_folder()))?;
     output::text(&(done + "\n"))
 }
 

@@ -90,7 +90,8 @@ impl Options {
         }
     }
 
-    /// Reads `mysql://user:password@host:port/database?option=value`. `%` begins a percent-encoded byte.
+    /// Reads `mysql://user:password@host:port/database?option=value`, or the same with `mariadb:`. `%` begins a
+    /// percent-encoded byte.
     ///
     /// # Errors
     /// Another scheme, no host, no database, an unknown option or a bad value. The message says what to write, and
@@ -101,8 +102,8 @@ impl Options {
                 "the store URL {why}; write mysql://user:password@host:3306/database?option=value"
             ))
         };
-        if !url.starts_with("mysql:") {
-            return Err(refuse("does not begin with mysql:"));
+        if !["mysql:", "mariadb:"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(refuse("does not begin with mysql: or mariadb:"));
         }
         let url = Url::parse(url).map_err(|error| refuse(&format!("is malformed ({error})")))?;
         let host = match url.host() {
@@ -282,6 +283,7 @@ mod tests {
             .socket("/run/my sql.sock");
         assert_eq!(Options::parse(url).unwrap(), expected);
         assert_eq!(Options::parse("mysql://h/d").unwrap(), Options::at("h", "d"));
+        assert_eq!(Options::parse("mariadb://h/d").unwrap(), Options::at("h", "d"));
         assert_eq!(Options::parse("mysql://[::1]/d").unwrap(), Options::at("::1", "d"));
     }
 
