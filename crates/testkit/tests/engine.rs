@@ -1,9 +1,11 @@
 //! The engines start, answer, and come back on their data after a kill.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::net::TcpStream;
 
-use grantor_testkit::engine::{Engine, mariadb, memcached, postgres, redis};
+use grantor_testkit::engine::{
+    Engine, ask, mariadb, memcached, postgres, redis, redis_cluster, redis_sentinel, redis_with,
+};
 
 fn comes_and_goes(start: fn() -> std::io::Result<Engine>) {
     let mut engine = start().unwrap();
@@ -34,4 +36,48 @@ fn postgres_comes_and_goes() {
 #[test]
 fn mariadb_comes_and_goes() {
     comes_and_goes(mariadb);
+}
+
+#[test]
+fn redis_takes_settings() {
+    let engine = redis_with(&["--maxmemory-policy", "allkeys-lru", "--appendonly", "no"]).unwrap();
+    let policy = ask(engine.port(), &["CONFIG", "GET", "maxmemory-policy"]).unwrap();
+    assert_eq!(policy.text(), "maxmemory-policy\nallkeys-lru");
+}
+
+#[test]
+fn sentinels_choose_another_master() {
+    let mut all = redis_sentinel(1).unwrap();
+    let first = all.master().unwrap();
+    all.server(first).unwrap().kill().unwrap();
+    let second = all.wait_for_another_master(first).unwrap();
+    assert_ne!(first, second);
+    all.server(first).unwrap().start_again().unwrap();
+    all.wait_for_replicas(1).unwrap();
+    assert_eq!(all.master().unwrap(), second);
+}
+
+#[test]
+fn slots_of_a_cluster_move_with_their_keys() {
+    let cluster = redis_cluster(0).unwrap();
+    let slot = cluster.slot("key").unwrap();
+    let from = cluster.owner(slot, 0).unwrap();
+    let to = (from + 1) % 3;
+    assert_eq!(cluster.ask(from, &["SET", "key", "value"]).unwrap().text(), "OK");
+    assert_eq!(cluster.move_slot(slot, from, to).unwrap(), 1);
+    assert_eq!(cluster.ask(to, &["GET", "key"]).unwrap().text(), "value");
+    assert!(cluster.ask(from, &["GET", "key"]).unwrap().text().starts_with("MOVED"));
+    assert_eq!(cluster.owner(slot, from).unwrap(), to);
+}
+
+#[test]
+fn a_cluster_goes_on_with_a_replica() {
+    let mut cluster = redis_cluster(1).unwrap();
+    cluster.nodes()[0].kill().unwrap();
+    while cluster.owner(0, 1).unwrap() == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(cluster.owner(0, 1).unwrap(), 3);
+    cluster.nodes()[0].start_again().unwrap();
+    cluster.wait_until_whole().unwrap();
 }

@@ -11,14 +11,21 @@ mod mariadb;
 mod memcached;
 mod postgres;
 mod redis;
+mod redis_cluster;
+mod redis_sentinel;
+mod resp;
 
 pub use mariadb::mariadb;
 pub use memcached::memcached;
 pub use postgres::postgres;
-pub use redis::redis;
+pub use redis::{redis, redis_with};
+pub use redis_cluster::{RedisCluster, redis_cluster, redis_cluster_with};
+pub use redis_sentinel::{RedisSentinel, redis_sentinel};
+pub use resp::{Reply, ask};
 
+use std::fmt;
 use std::io::{Error, Read as _, Result, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -26,14 +33,28 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::process::free_port;
+
 /// A running engine. It is killed when this is dropped, and when the process ends, however it ends.
-#[derive(Debug)]
 pub struct Engine {
     child: Child,
     folder: TempDir,
     port: u16,
-    start: fn(&Path, u16) -> Result<Command>,
+    start: Box<Start>,
     ready: fn(u16) -> bool,
+}
+
+/// The command that starts an engine in its folder on its port.
+type Start = dyn Fn(&Path, u16) -> Result<Command> + Send + Sync;
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("pid", &self.pid())
+            .field("port", &self.port)
+            .field("folder", &self.folder.path())
+            .finish_non_exhaustive()
+    }
 }
 
 /// How long an engine may take to answer.
@@ -45,16 +66,25 @@ impl Engine {
     /// # Errors
     /// What the engine printed, where it does not come up.
     fn launch(
-        prepare: fn(&Path) -> Result<()>,
-        start: fn(&Path, u16) -> Result<Command>,
+        prepare: impl FnOnce(&Path) -> Result<()>,
+        start: impl Fn(&Path, u16) -> Result<Command> + Send + Sync + 'static,
+        ready: fn(u16) -> bool,
+    ) -> Result<Self> {
+        Self::launch_on(free_port(), prepare, start, ready)
+    }
+
+    /// The same on a port that is known before.
+    fn launch_on(
+        port: u16,
+        prepare: impl FnOnce(&Path) -> Result<()>,
+        start: impl Fn(&Path, u16) -> Result<Command> + Send + Sync + 'static,
         ready: fn(u16) -> bool,
     ) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("grantor-engine-").tempdir()?;
         open_to_all(folder.path())?;
         prepare(folder.path())?;
-        let port = free_port()?;
         let child = spawn(start(folder.path(), port)?, folder.path())?;
-        let mut engine = Self { child, folder, port, start, ready };
+        let mut engine = Self { child, folder, port, start: Box::new(start), ready };
         engine.wait_until_ready()?;
         Ok(engine)
     }
@@ -81,6 +111,30 @@ impl Engine {
     pub fn kill(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait().map(|_| ())
+    }
+
+    /// Stops it where it is (SIGSTOP): it answers no more, and its connections stay.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal("-STOP")
+    }
+
+    /// Lets it go on (SIGCONT).
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, name: &str) -> Result<()> {
+        if succeeds(Command::new("kill").args([name, &self.pid().to_string()])) {
+            Ok(())
+        } else {
+            Err(Error::other(format!("kill {name} {} failed", self.pid())))
+        }
     }
 
     /// Starts it again on its data and its port. What a kill left of it (a process of its own that still ends) may keep it
@@ -200,8 +254,4 @@ fn spawn(mut command: Command, folder: &Path) -> Result<Child> {
         }
     })?;
     child.recv().map_err(Error::other)?
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
