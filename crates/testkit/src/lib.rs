@@ -9,6 +9,7 @@
 //! - [`adapter_suite!`]: what a web adapter must pass
 //! - [`process`]: the test binary as a second process, ports for servers
 //! - [`engine`]: real engines behind stores, started for a test
+//! - [`proxy`]: a network before an engine that is slow, silent or cut on command
 
 mod adapter;
 mod clock;
@@ -17,6 +18,7 @@ mod fault;
 mod form;
 mod gate;
 pub mod process;
+pub mod proxy;
 mod random;
 mod store;
 mod suite;
