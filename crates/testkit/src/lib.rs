@@ -8,10 +8,11 @@
 //! - [`store_suite!`]: what a store must pass
 //! - [`adapter_suite!`]: what a web adapter must pass
 //! - [`process`]: the test binary as a second process, ports for servers
-//! - [`engine`]: real engines behind stores, started for a test
+//! - [`engine`]: real engines behind stores, started for a test; [`Certificates`] for those that speak TLS
 //! - [`proxy`]: a network before an engine that is slow, silent or cut on command
 
 mod adapter;
+mod certificates;
 mod clock;
 pub mod engine;
 mod fault;
@@ -25,6 +26,7 @@ mod suite;
 mod user_agent;
 
 pub use adapter::AdapterSuite;
+pub use certificates::{Certificates, ServerTls};
 pub use clock::SetClock;
 pub use fault::{Call, Calls, Fault, FaultStore, Landed};
 pub use form::Form;

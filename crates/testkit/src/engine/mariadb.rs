@@ -4,7 +4,9 @@ use std::io::{Error, Result};
 use std::path::Path;
 use std::process::Command;
 
+use super::tls::{self, Files};
 use super::{Engine, as_user, program, succeeds};
+use crate::certificates::ServerTls;
 
 const PACKAGE: &str = "mariadb-server";
 const USER: Option<(&str, &str)> = Some(("mysql", "mysql"));
@@ -14,11 +16,22 @@ const USER: Option<(&str, &str)> = Some(("mysql", "mysql"));
 /// # Errors
 /// There is none on this machine, or it does not come up.
 pub fn mariadb() -> Result<Engine> {
-    Engine::launch(prepare, start, |port| {
-        let mut ask = Command::new("mariadb-admin");
-        ask.args(["--no-defaults", "-h127.0.0.1", &format!("-P{port}"), "-uroot", "ping"]);
-        succeeds(&mut ask)
-    })
+    Engine::launch(prepare, start, ready)
+}
+
+/// Starts one that speaks TLS beside plain text. Which users must show a certificate stands in its table of users.
+///
+/// # Errors
+/// As of [`mariadb`].
+pub fn mariadb_tls(shown: &ServerTls) -> Result<Engine> {
+    let prepare = |folder: &Path| prepare(folder).and_then(|()| tls::install(shown, folder, USER));
+    Engine::launch(prepare, start, ready)
+}
+
+fn ready(port: u16) -> bool {
+    let mut ask = Command::new("mariadb-admin");
+    ask.args(["--no-defaults", "--skip-ssl", "-h127.0.0.1", &format!("-P{port}"), "-uroot", "ping"]);
+    succeeds(&mut ask)
 }
 
 fn prepare(folder: &Path) -> Result<()> {
@@ -42,6 +55,12 @@ fn start(folder: &Path, port: u16) -> Result<Command> {
     // Each server empties its folder for temporary tables when it starts: in one that two have, one of them fails.
     for (name, file) in [("datadir", "data"), ("tmpdir", ""), ("socket", "s.sock"), ("pid-file", "pid")] {
         command.arg(format!("--{name}={}", folder.join(file).display()));
+    }
+    if let Some(files) = Files::of(folder) {
+        let clients = files.clients.map(|file| ("ca", file));
+        for (name, file) in [("cert", files.certificate), ("key", files.key)].into_iter().chain(clients) {
+            command.arg(format!("--ssl-{name}={}", file.display()));
+        }
     }
     Ok(command)
 }

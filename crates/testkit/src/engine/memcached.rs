@@ -4,7 +4,11 @@ use std::io::Result;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Engine, answers, as_user, program};
+use super::tls::{self, Files};
+use super::{Engine, answers, as_user, listens, program};
+use crate::certificates::ServerTls;
+
+const USER: Option<(&str, &str)> = Some(("nobody", "nogroup"));
 
 /// Starts one.
 ///
@@ -14,8 +18,16 @@ pub fn memcached() -> Result<Engine> {
     Engine::launch(|_| Ok(()), start, |port| answers(port, "mn\r\n", "MN"))
 }
 
-fn start(_folder: &Path, port: u16) -> Result<Command> {
-    let mut command = as_user(Some(("nobody", "nogroup")), &program(&["memcached"], "memcached")?);
+/// Starts one that speaks TLS alone; it must have been built so, as Debian's is.
+///
+/// # Errors
+/// As of [`memcached`].
+pub fn memcached_tls(shown: &ServerTls) -> Result<Engine> {
+    Engine::launch(|folder| tls::install(shown, folder, USER), start, listens)
+}
+
+fn start(folder: &Path, port: u16) -> Result<Command> {
+    let mut command = as_user(USER, &program(&["memcached"], "memcached")?);
     command.args([
         "-l",
         "127.0.0.1",
@@ -30,5 +42,13 @@ fn start(_folder: &Path, port: u16) -> Result<Command> {
         "-t",
         "2",
     ]);
+    if let Some(files) = Files::of(folder) {
+        let (certificate, key) = (files.certificate.display(), files.key.display());
+        command.args(["-Z", "-o", &format!("ssl_chain_cert={certificate},ssl_key={key}")]);
+        if let Some(clients) = files.clients {
+            // 2: a client without a certificate is refused.
+            command.args(["-o", &format!("ssl_verify_mode=2,ssl_ca_cert={}", clients.display())]);
+        }
+    }
     Ok(command)
 }

@@ -14,11 +14,12 @@ mod redis;
 mod redis_cluster;
 mod redis_sentinel;
 mod resp;
+mod tls;
 
-pub use mariadb::mariadb;
-pub use memcached::memcached;
-pub use postgres::postgres;
-pub use redis::{redis, redis_with};
+pub use mariadb::{mariadb, mariadb_tls};
+pub use memcached::{memcached, memcached_tls};
+pub use postgres::{postgres, postgres_tls};
+pub use redis::{redis, redis_tls, redis_with};
 pub use redis_cluster::{RedisCluster, redis_cluster, redis_cluster_with};
 pub use redis_sentinel::{RedisSentinel, redis_sentinel};
 pub use resp::{Reply, ask};
@@ -33,6 +34,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::certificates::ServerTls;
 use crate::process::free_port;
 
 /// A running engine. It is killed when this is dropped, and when the process ends, however it ends.
@@ -155,6 +157,17 @@ impl Engine {
         last
     }
 
+    /// Starts an engine that speaks TLS again, with other certificates.
+    ///
+    /// # Errors
+    /// The files cannot be written, or as of [`Engine::start_again`].
+    pub fn show(&mut self, shown: &ServerTls) -> Result<()> {
+        self.kill()?;
+        // The files are there, and keep their owners.
+        tls::install(shown, self.folder.path(), None)?;
+        self.start_again()
+    }
+
     fn wait_until_ready(&mut self) -> Result<()> {
         let pause = Duration::from_millis(20);
         let mut waited = Duration::ZERO;
@@ -224,6 +237,11 @@ fn answers(port: u16, line: &str, begin: &str) -> bool {
         stream.read_exact(&mut answer).map(|()| answer)
     };
     ask().is_ok_and(|answer| answer == begin.as_bytes())
+}
+
+/// Whether something listens on the port.
+fn listens(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
 fn succeeds(command: &mut Command) -> bool {

@@ -4,7 +4,9 @@ use std::io::Result;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Engine, answers, as_user, program};
+use super::tls::{self, Files};
+use super::{Engine, answers, as_user, listens, program};
+use crate::certificates::ServerTls;
 
 /// What a server does unless it is told otherwise.
 const SAFE: &[&str] = &["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"];
@@ -27,11 +29,29 @@ pub fn redis_with(settings: &[&str]) -> Result<Engine> {
     Engine::launch(|_| Ok(()), move |folder, port| server(folder, port, &settings), ready)
 }
 
+/// Starts one that speaks TLS alone, with such settings.
+///
+/// # Errors
+/// As [`redis`].
+pub fn redis_tls(shown: &ServerTls, settings: &[&str]) -> Result<Engine> {
+    let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
+    let prepare = |folder: &Path| tls::install(shown, folder, None);
+    Engine::launch(prepare, move |folder, port| server(folder, port, &settings), listens)
+}
+
 /// The command of a server.
 pub(super) fn server(folder: &Path, port: u16, settings: &[String]) -> Result<Command> {
     let mut command = as_user(None, &binary()?);
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(folder);
     command.args(SAFE).args(["--save", ""]).args(settings);
+    if let Some(files) = Files::of(folder) {
+        command.args(["--port", "0", "--tls-port", &port.to_string()]);
+        command.arg("--tls-cert-file").arg(files.certificate).arg("--tls-key-file").arg(files.key);
+        match files.clients {
+            Some(clients) => command.arg("--tls-ca-cert-file").arg(clients),
+            None => command.args(["--tls-auth-clients", "no"]),
+        };
+    }
     Ok(command)
 }
 
