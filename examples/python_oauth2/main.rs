@@ -1,9 +1,10 @@
 //! The examples and options of python-oauth2 as programs of one host, for whoever comes from there:
-//! `cargo run --release --example python_oauth2 -- --program NAME --port N [--store FOLDER]`.
+//! `cargo run --release --example python_oauth2 -- --program NAME --port N [--store URL]`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "says where it listens, or what is wrong")]
 
 mod accounts;
 mod apps;
+mod engines;
 mod grants;
 mod login;
 mod resource;
@@ -26,27 +27,22 @@ use grantor::memory::MemoryStore;
 use grantor::{BoxError, Provider, ProviderBuilder, StaticClients};
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str = "usage: python_oauth2 --program NAME --port N [--store FOLDER]";
+const USAGE: &str = "usage: python_oauth2 --program NAME --port N [--store URL]";
 
 /// Makes a program of its name.
 type Make = fn(&Args) -> Result<Program, BoxError>;
 
 /// All programs, by the file that they stand in.
-const PROGRAMS: [(&[&str], Make); 4] = [
+const PROGRAMS: [(&[&str], Make); 5] = [
     (&grants::PROGRAMS, grants::program),
     (&tokens::PROGRAMS, tokens::program),
     (&apps::PROGRAMS, apps::program),
     (&stores::PROGRAMS, stores::program),
+    (&engines::PROGRAMS, engines::program),
 ];
 
 /// Programs of stores that this release does not have.
-const LATER: [(&str, &str); 5] = [
-    ("memcache_client", "memcached"),
-    ("memcache_servers", "memcached"),
-    ("mongodb", "MongoDB"),
-    ("redis_store", "Redis"),
-    ("mixed_stores", "MongoDB and the memcached"),
-];
+const LATER: [(&str, &str); 2] = [("mongodb", "MongoDB"), ("mixed_stores", "MongoDB")];
 
 fn names() -> Vec<&'static str> {
     PROGRAMS.iter().flat_map(|(names, _)| names.iter().copied()).collect()

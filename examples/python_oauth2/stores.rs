@@ -7,7 +7,8 @@ use grantor::legacy::Password;
 use grantor::memory::MemoryStore;
 use grantor::store::{Created, Key, Promises, Record, Removed, Replaced, Revision, Stage, Store, StoreError};
 use grantor::{
-    BoxError, ClientCredentials, Clock as _, Secret, StoredClients, SystemClock, Timestamp, async_trait,
+    BoxError, ClientCredentials, Clock as _, ProviderBuilder, Secret, StoredClients, SystemClock, Timestamp,
+    async_trait,
 };
 
 use crate::accounts::{self, Users};
@@ -35,25 +36,33 @@ pub(crate) fn program(args: &Args) -> Result<Program, BoxError> {
         _ => {
             let folder = args.store.as_deref().ok_or("own_store needs --store FOLDER")?;
             let store: Arc<dyn Store> = Arc::new(FileStore::open(folder)?);
-            let clients = StoredClients::new(Arc::clone(&store), Duration::from_secs(1));
-            tokio::runtime::Handle::current().block_on(register(&clients))?;
-            base.shared_store(store)
-                .clients(clients)
-                .scopes(profile_with_default()?)
-                .key(Secret::from("the key of an example, not of a server that anybody uses"))
-                .grant(code(3600))
-                .grant(Password::new(Users).access_token_lifetime(secs(600)).unique_tokens())
-                .grant(refresh(MONTH).retry_window(secs(1)))
+            settings(base)?.clients(clients_in(&store)?).shared_store(store)
         }
     })
 }
 
-/// The clients are written once; a second process or start finds them.
-async fn register(clients: &StoredClients) -> Result<(), BoxError> {
+/// The grants of the programs whose stores keep what they hold.
+pub(crate) fn settings(base: ProviderBuilder) -> Result<ProviderBuilder, BoxError> {
+    Ok(base
+        .scopes(profile_with_default()?)
+        .key(Secret::from("the key of an example, not of a server that anybody uses"))
+        .grant(code(3600))
+        .grant(Password::new(Users).access_token_lifetime(secs(600)).unique_tokens())
+        .grant(refresh(MONTH).retry_window(secs(1))))
+}
+
+/// The clients in this store. They are written once; a second process or start finds them.
+pub(crate) fn clients_in(store: &Arc<dyn Store>) -> Result<StoredClients, BoxError> {
+    let clients = StoredClients::new(Arc::clone(store), Duration::from_secs(1));
     for client in accounts::clients()? {
-        clients.create(&client, SystemClock.now()).await?;
+        wait(clients.create(&client, SystemClock.now()))?;
     }
-    Ok(())
+    Ok(clients)
+}
+
+/// Waits for a store, before the program serves.
+pub(crate) fn wait<T>(store: impl Future<Output = T>) -> T {
+    tokio::runtime::Handle::current().block_on(store)
 }
 
 /// A memory store with latency, or one that refuses to write tokens (codes can be written).

@@ -9,6 +9,7 @@
 
 mod own_store;
 mod programs;
+mod requests;
 mod support;
 
 use serde_json::{Value, json};

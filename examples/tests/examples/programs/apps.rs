@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue};
 use serde_json::json;
 
-use super::as_abc;
+use crate::requests::as_abc;
 use crate::support::{Example, authorize, redeem};
 
 const MACHINE: [(&str, &str); 1] = [("grant_type", "client_credentials")];

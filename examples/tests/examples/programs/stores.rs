@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ALICE, BOB};
+use crate::requests::{ALICE, BOB};
 use crate::support::{Example, authorize};
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn own_store_keeps_everything_and_is_shared() {
     let mut example = Example::program("own_store", store);
     let tokens = example.tokens("").await;
     assert_eq!((&tokens["expires_in"], &tokens["scope"]), (&json!(3600), &json!("profile_read")));
-    assert_eq!(example.lifetime(&tokens["refresh_token"]).await, 2_592_000);
+    example.assert_lives(&tokens["refresh_token"], 2_592_000).await;
     let waiting = example.allowed(&authorize("abc", "code")).await;
     let other = Example::program("own_store", store);
     assert_eq!(other.facts(&tokens).await["user_id"], "alice");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ALICE, BOB};
+use crate::requests::{ALICE, BOB};
 use crate::support::{Example, authorize};
 
 #[tokio::test]
