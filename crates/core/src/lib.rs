@@ -45,6 +45,7 @@ mod site;
 mod slow;
 mod standing;
 pub mod store;
+mod sweep;
 mod token;
 mod types;
 
@@ -79,6 +80,7 @@ pub use reply::escaped as html_escaped;
 pub use site::{Approval, Ask, Decision, SiteAdapter};
 pub use slow::{NoSlowHash, SlowHash};
 pub use standing::{Standing, Standings, Whose};
+pub use sweep::{SweepPolicy, Sweeper};
 pub use token::bearer;
 pub use token::format::{RandomBytes, TokenGenerator, Uuid4};
 pub use token::info::TokenInfo;

@@ -41,7 +41,8 @@ pub(crate) struct App {
     pub(crate) standings: Arc<Standings>,
     /// The time.
     pub(crate) clock: Arc<dyn Clock>,
-    opened: Opened,
+    /// The store itself, without what stands before it.
+    pub(crate) opened: Opened,
 }
 
 impl App {

@@ -12,26 +12,24 @@ use grantor::Timestamp;
 use grantor::store::{Created, Index, Key, Promises, Record, Removed, Replaced, Revision, Store, StoreError};
 use tokio::time::Instant;
 
-/// How long the store has: for the calls of one request, or for one call outside of requests.
-const WITHIN: Duration = Duration::from_secs(2);
-
 tokio::task_local! {
     /// What is left of it in this request.
     static LEFT: Cell<Duration>;
 }
 
-/// Answers a request within the store's time.
-pub(crate) async fn for_request<T>(work: impl Future<Output = T>) -> T {
-    LEFT.scope(Cell::new(WITHIN), work).await
+/// Answers a request, with this time for the store.
+pub(crate) async fn for_request<T>(within: Duration, work: impl Future<Output = T>) -> T {
+    LEFT.scope(Cell::new(within), work).await
 }
 
 /// Calls the store for as long as there is time; `None` where there is none any more. `late` is the error of a call that
 /// was begun and did not end.
 async fn in_time<T>(
+    within: Duration,
     call: impl Future<Output = Result<T, StoreError>>,
     late: fn(&'static str) -> StoreError,
 ) -> Result<T, StoreError> {
-    let left = LEFT.try_with(Cell::get).unwrap_or(WITHIN);
+    let left = LEFT.try_with(Cell::get).unwrap_or(within);
     if left.is_zero() {
         return Err(StoreError::nothing_written(
             "the store was not asked: it has held up this request long enough",
@@ -46,25 +44,36 @@ async fn in_time<T>(
 
 /// A store with a deadline for each call.
 #[derive(Debug)]
-pub(crate) struct Deadline(pub(crate) Arc<dyn Store>);
-
-async fn read<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    in_time(call, StoreError::nothing_written).await
+pub(crate) struct Deadline {
+    store: Arc<dyn Store>,
+    /// How long the store has for a call outside of requests.
+    within: Duration,
 }
 
-/// Nobody knows what becomes of a write that nobody waits for.
-async fn write<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    in_time(call, StoreError::unknown).await
+impl Deadline {
+    /// Outside of requests each call has this time.
+    pub(crate) fn new(store: Arc<dyn Store>, within: Duration) -> Self {
+        Self { store, within }
+    }
+
+    async fn read<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        in_time(self.within, call, StoreError::nothing_written).await
+    }
+
+    /// Nobody knows what becomes of a write that nobody waits for.
+    async fn write<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        in_time(self.within, call, StoreError::unknown).await
+    }
 }
 
 #[async_trait]
 impl Store for Deadline {
     async fn load(&self, key: &Key, now: Timestamp) -> Result<Option<(Record, Revision)>, StoreError> {
-        read(self.0.load(key, now)).await
+        self.read(self.store.load(key, now)).await
     }
 
     async fn create(&self, record: &Record, now: Timestamp) -> Result<Created, StoreError> {
-        write(self.0.create(record, now)).await
+        self.write(self.store.create(record, now)).await
     }
 
     async fn replace(
@@ -73,19 +82,19 @@ impl Store for Deadline {
         loaded: Revision,
         now: Timestamp,
     ) -> Result<Replaced, StoreError> {
-        write(self.0.replace(record, loaded, now)).await
+        self.write(self.store.replace(record, loaded, now)).await
     }
 
     async fn remove(&self, key: &Key, now: Timestamp) -> Result<Removed, StoreError> {
-        write(self.0.remove(key, now)).await
+        self.write(self.store.remove(key, now)).await
     }
 
     fn promises(&self) -> Promises {
-        self.0.promises()
+        self.store.promises()
     }
 
     fn index(&self) -> Option<&dyn Index> {
-        self.0.index()
+        self.store.index()
     }
 }
 
@@ -94,6 +103,8 @@ mod tests {
     use super::*;
     use grantor::store::{Kind, Stage};
     use grantor_testkit::{Fault, FaultStore, Gate};
+
+    const WITHIN: Duration = Duration::from_secs(2);
 
     fn record() -> Record {
         let key = Key::new(Kind::GRANT, [1; 16]);
@@ -110,9 +121,9 @@ mod tests {
     #[tokio::test]
     async fn a_request_waits_for_the_store_once() {
         let slow = FaultStore::new(Arc::new(grantor::memory::MemoryStore::new()));
-        let store = Deadline(Arc::new(slow.clone()));
+        let store = Deadline::new(Arc::new(slow.clone()), WITHIN);
         let now = Timestamp::EPOCH;
-        for_request(async {
+        for_request(WITHIN, async {
             store.load(&record().key, now).await.unwrap();
             slow.next_create(Fault::HoldBefore(Gate::new()));
             assert!(!store.create(&record(), now).await.unwrap_err().nothing_written, "it was begun");
@@ -122,7 +133,7 @@ mod tests {
             assert_eq!(slow.calls(), calls, "not even asked");
         })
         .await;
-        for_request(async {
+        for_request(WITHIN, async {
             assert!(store.load(&record().key, now).await.is_ok(), "the next one begins anew");
         })
         .await;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantor::Clock;
+use grantor::Sweeper;
 use grantor::store::Store;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
@@ -22,9 +22,6 @@ use crate::http::{self, Front};
 use crate::site::{Adapter, Site};
 use crate::telemetry;
 
-/// How often expired records are swept, and how many at once.
-const SWEEP_EVERY: Duration = Duration::from_secs(30);
-const SWEEP: usize = 500;
 /// After the time for what is in flight: for closing the store, and until the process ends whatever happens.
 const CLOSE_WITHIN: Duration = Duration::from_millis(700);
 const LAST_WORD: Duration = Duration::from_millis(1500);
@@ -67,9 +64,10 @@ where
     for warning in &config.warnings {
         tracing::warn!(target: "grantor", reason = "configuration", "{warning}");
     }
+    let store_timeout = config.limits.store_timeout;
     let app = App::open_with(config, |ports| {
         let (store, clock) = hooks.before(ports);
-        (Arc::new(Deadline(store)) as Arc<dyn Store>, clock)
+        (Arc::new(Deadline::new(store, store_timeout)) as Arc<dyn Store>, clock)
     })
     .await?;
     let demo = prepare(app.clone()).await?;
@@ -82,17 +80,24 @@ where
     for address in &app.config.listen {
         listeners.push(listen(*address)?);
     }
+    let sweeper = app.config.sweep.policy().map(|policy| {
+        let sweeper = Sweeper::new(Arc::clone(&app.store)).clock(Arc::clone(&app.clock)).policy(policy);
+        tokio::spawn(sweep(sweeper))
+    });
     // Nothing may hold up the end once it was asked for.
     let patience = limits.shutdown_timeout + LAST_WORD;
     let asked = async move {
         stop.await;
         tracing::info!(target: "grantor", reason = "stopping", "asked to stop: answering what is in flight");
+        if let Some(sweeper) = sweeper {
+            sweeper.abort();
+        }
         std::thread::spawn(move || {
             std::thread::sleep(patience);
             std::process::exit(0);
         });
     };
-    let sweeper = tokio::spawn(sweep(Arc::clone(&app.store), Arc::clone(&app.clock)));
+    app.opened.tell();
     let file = app.config.file.as_deref().map_or_else(|| "none".into(), |file| file.display().to_string());
     for address in &app.config.listen {
         tracing::info!(target: "grantor", reason = "listening", issuer = app.config.issuer(), %address, configuration = file, "listening");
@@ -100,7 +105,6 @@ where
     let front = Arc::new(Front::new(app.clone(), provider, site, demo, hooks));
     started(&app);
     http::serve(listeners, places, front, asked).await;
-    sweeper.abort();
     match tokio::time::timeout(CLOSE_WITHIN, app.close()).await {
         Ok(closed) => closed?,
         Err(_) => {
@@ -171,18 +175,9 @@ fn places(connections: usize) -> Option<usize> {
 }
 
 /// Deletes expired records, a few at a time, for as long as it runs.
-async fn sweep(store: Arc<dyn Store>, clock: Arc<dyn Clock>) {
-    let Some(index) = store.index() else { return };
+async fn sweep(mut sweeper: Sweeper) {
     loop {
-        match index.sweep(SWEEP, clock.now()).await {
-            // There may be more: at once, but after the requests that wait.
-            Ok(swept) if swept >= SWEEP => tokio::task::yield_now().await,
-            Ok(_) => tokio::time::sleep(SWEEP_EVERY).await,
-            Err(cause) => {
-                tracing::warn!(target: "grantor", reason = "sweep_failed", %cause, "expired records could not be swept");
-                tokio::time::sleep(SWEEP_EVERY).await;
-            }
-        }
+        tokio::time::sleep(sweeper.step().await).await;
     }
 }
 

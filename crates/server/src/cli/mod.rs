@@ -14,6 +14,7 @@ mod not_before;
 mod output;
 mod serve;
 mod session;
+mod stores;
 mod token;
 mod user;
 
@@ -50,6 +51,8 @@ enum Command {
     Serve(serve::Args),
     /// Show, check or explain the configuration.
     Config(config::Args),
+    /// Show what each store promises, as docs/stores.md does.
+    Stores,
     /// Make, list, show, change, disable and delete clients.
     #[command(subcommand)]
     Client(Box<client::Command>),
@@ -89,6 +92,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Dev(args) => dev::run(&args, file),
         Command::Serve(args) => serve::run(&args, file),
         Command::Config(args) => config::run(&args, load),
+        Command::Stores => stores::run(cli.json),
         Command::Client(command) => context()?.run(async |own| client::run(own, *command).await),
         Command::User(command) => context()?.run(async |own| user::run(own, command).await),
         Command::Token(command) => context()?.run(async |own| token::run(own, command).await),

@@ -26,6 +26,8 @@ pub(crate) struct Limits {
     pub(crate) body_timeout: Option<Duration>,
     /// Until a request is answered.
     pub(crate) request_timeout: Option<Duration>,
+    /// How long the store has for all calls of one request.
+    pub(crate) store_timeout: Duration,
     /// How long a connection may wait for its next request.
     pub(crate) idle_timeout: Option<Duration>,
     /// After SIGTERM, until what is in flight must be answered.
@@ -47,6 +49,7 @@ impl Default for Limits {
             header_timeout: Some(Duration::from_secs(10)),
             body_timeout: Some(Duration::from_secs(10)),
             request_timeout: Some(Duration::from_secs(30)),
+            store_timeout: Duration::from_secs(2),
             idle_timeout: Some(Duration::from_secs(60)),
             shutdown_timeout: Duration::from_secs(8),
             login_attempts: AttemptLimit { burst: 10, refill: Duration::from_secs(30) },
@@ -171,6 +174,15 @@ pub(super) const SETTINGS: &[Setting<Config>] = &[
         "Until a request is answered; then 503",
         |value| waits(*value),
         WAITS
+    ),
+    setting!(
+        "limits",
+        "store_timeout",
+        Duration,
+        limits.store_timeout,
+        "How long the store has for all calls of one request together; then 503. A store behind a server has a deadline for each call too, in its URL",
+        |value| (Duration::from_millis(10)..=Duration::from_secs(600)).contains(value),
+        "write \"10ms\" to \"10m\""
     ),
     setting!(
         "limits",

@@ -17,6 +17,7 @@ mod problem;
 mod read;
 mod server;
 pub(crate) mod setting;
+mod sweep;
 mod user;
 pub(crate) mod value;
 
@@ -36,6 +37,7 @@ pub(crate) use policy::Policy;
 pub(crate) use problem::{Origin, Problem};
 pub(crate) use read::without_line_end;
 pub(crate) use setting::Setting;
+pub(crate) use sweep::Sweep;
 pub(crate) use user::{FilePassword, FileUser};
 
 /// Everything that an operator sets.
@@ -59,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) policy: Policy,
     /// How much may come from outside.
     pub(crate) limits: Limits,
+    /// How expired records go.
+    pub(crate) sweep: Sweep,
     /// What passwords cost.
     pub(crate) passwords: Passwords,
     /// Where the endpoints are.
@@ -91,6 +95,7 @@ impl Default for Config {
             lifetimes: Lifetimes::default(),
             policy: Policy::default(),
             limits: Limits::default(),
+            sweep: Sweep::default(),
             passwords: Passwords::default(),
             paths: grantor::Paths::default(),
             log: Log::default(),
@@ -170,11 +175,12 @@ impl Config {
 
 /// All settings but those of clients, users and scopes, in the order of the documentation.
 pub(crate) fn settings() -> impl Iterator<Item = &'static Setting<Config>> {
-    let sections: [&'static [Setting<Config>]; 7] = [
+    let sections: [&'static [Setting<Config>]; 8] = [
         server::SETTINGS,
         lifetimes::SETTINGS,
         policy::SETTINGS,
         limits::SETTINGS,
+        sweep::SETTINGS,
         passwords::SETTINGS,
         paths::SETTINGS,
         log::SETTINGS,

@@ -14,7 +14,6 @@ mod route;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -36,9 +35,6 @@ use crate::site::{Act, Site};
 use route::Route;
 
 pub(crate) use listen::serve;
-
-/// How long the store has to answer `/readyz`.
-const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Everything that answers requests.
 #[derive(Debug)]
@@ -178,13 +174,12 @@ impl Front {
         }
         let key = Key::named(Kind::STANDING, "all");
         let load = self.provider.store().load(&key, self.provider.clock().now());
-        match tokio::time::timeout(STORE_ANSWERS_WITHIN, load).await {
-            Ok(Ok(_)) => reply::text(StatusCode::OK, "ready\n"),
-            Ok(Err(cause)) => {
+        match load.await {
+            Ok(_) => reply::text(StatusCode::OK, "ready\n"),
+            Err(cause) => {
                 tracing::warn!(target: "grantor", reason = "not_ready", %cause, "the store does not answer");
-                reply::text(StatusCode::SERVICE_UNAVAILABLE, "the store fails\n")
+                reply::text(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
             }
-            Err(_) => reply::text(StatusCode::SERVICE_UNAVAILABLE, "the store is too slow\n"),
         }
     }
 }

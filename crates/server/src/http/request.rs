@@ -91,7 +91,8 @@ async fn handle(front: &Arc<Front>, request: Request<Incoming>) -> Response<Full
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    deadline::for_request(front.dispatch(Request::from_parts(head, body))).await.map(Full::new)
+    let answer = front.dispatch(Request::from_parts(head, body));
+    deadline::for_request(front.limits().store_timeout, answer).await.map(Full::new)
 }
 
 /// > A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a Host header

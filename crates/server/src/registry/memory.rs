@@ -1,12 +1,12 @@
 //! `memory:`, for tries: it ends with the process.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantor::memory::MemoryStore;
 use grantor::store::StoreError;
 
+use super::promises::{self, Row};
 use super::{Closing, Engine, Opened};
 
 #[derive(Debug)]
@@ -16,6 +16,10 @@ pub(super) struct Memory;
 impl Engine for Memory {
     fn forms(&self) -> &'static [&'static str] {
         &["memory:"]
+    }
+
+    fn row(&self) -> &'static Row {
+        &promises::MEMORY
     }
 
     fn is_shared(&self) -> bool {
@@ -31,7 +35,7 @@ impl Engine for Memory {
 
     async fn open(&self, url: &str, folder: &Path) -> Result<Opened, StoreError> {
         self.check(url, folder)?;
-        Ok(Opened::of(Arc::new(MemoryStore::new())))
+        Ok(Opened::of(self, MemoryStore::new()))
     }
 
     async fn migrate(&self, _: &str, _: &Path) -> Result<String, StoreError> {

@@ -1,10 +1,12 @@
-//! The stores that a URL can name: one file for each engine, and one line in [`ENGINES`].
+//! The stores that a URL can name: one file for each engine, one line in [`ENGINES`], and one row in
+//! [`promises::ROWS`].
 
 mod memory;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
+pub(crate) mod promises;
 #[cfg(feature = "redis")]
 mod redis;
 mod sqlite;
@@ -15,6 +17,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantor::store::{Store, StoreError};
+
+use self::promises::Row;
 
 /// All that this build has.
 const ENGINES: &[&dyn Engine] = &[
@@ -36,6 +40,9 @@ const FORGETFUL: &str = "memcached";
 trait Engine: fmt::Debug + Sync {
     /// How its URLs look; what stands before the colon belongs to this engine.
     fn forms(&self) -> &'static [&'static str];
+
+    /// What is said of it.
+    fn row(&self) -> &'static Row;
 
     /// Whether other processes see the same records.
     fn is_shared(&self) -> bool {
@@ -63,11 +70,18 @@ pub(crate) struct Opened {
     /// The store.
     pub(crate) store: Arc<dyn Store>,
     closing: Arc<dyn Closing>,
+    row: &'static Row,
 }
 
 impl Opened {
-    fn of<T: Store + Closing>(store: Arc<T>) -> Self {
-        Self { store: Arc::clone(&store) as Arc<dyn Store>, closing: store }
+    fn of<T: Store + Closing>(engine: &dyn Engine, store: T) -> Self {
+        let store = Arc::new(store);
+        Self { store: Arc::clone(&store) as Arc<dyn Store>, closing: store, row: engine.row() }
+    }
+
+    /// Says in the log what it promises and what it does not.
+    pub(crate) fn tell(&self) {
+        promises::tell(self.row, self.store.as_ref());
     }
 
     /// Answers what waits and lets go of the engine.

@@ -1,12 +1,12 @@
 //! `mysql://`, and `mariadb://` which is the same.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantor::mysql::{self, MysqlStore, Options};
 use grantor::store::StoreError;
 
+use super::promises::{self, Row};
 use super::{Closing, Engine, Opened, migrated};
 
 #[derive(Debug)]
@@ -18,12 +18,16 @@ impl Engine for Mysql {
         &["mysql://USER:PASSWORD@HOST/DATABASE", "mariadb://USER:PASSWORD@HOST/DATABASE"]
     }
 
+    fn row(&self) -> &'static Row {
+        &promises::MYSQL
+    }
+
     fn check(&self, url: &str, _: &Path) -> Result<(), StoreError> {
         Options::parse(url).map(|_| ())
     }
 
     async fn open(&self, url: &str, _: &Path) -> Result<Opened, StoreError> {
-        Ok(Opened::of(Arc::new(MysqlStore::open(&Options::parse(url)?).await?)))
+        Ok(Opened::of(self, MysqlStore::open(&Options::parse(url)?).await?))
     }
 
     async fn migrate(&self, url: &str, _: &Path) -> Result<String, StoreError> {

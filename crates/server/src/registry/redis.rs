@@ -1,12 +1,12 @@
 //! `redis://` and the other ways in which Redis is set up.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantor::redis::{Options, RedisStore};
 use grantor::store::StoreError;
 
+use super::promises::{self, Row};
 use super::{Closing, Engine, Opened};
 
 #[derive(Debug)]
@@ -22,12 +22,16 @@ impl Engine for Redis {
         ]
     }
 
+    fn row(&self) -> &'static Row {
+        &promises::REDIS
+    }
+
     fn check(&self, url: &str, _: &Path) -> Result<(), StoreError> {
         Options::parse(url).map(|_| ())
     }
 
     async fn open(&self, url: &str, _: &Path) -> Result<Opened, StoreError> {
-        Ok(Opened::of(Arc::new(RedisStore::open(&Options::parse(url)?).await?)))
+        Ok(Opened::of(self, RedisStore::open(&Options::parse(url)?).await?))
     }
 
     async fn migrate(&self, url: &str, _: &Path) -> Result<String, StoreError> {

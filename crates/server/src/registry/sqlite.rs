@@ -1,12 +1,12 @@
 //! `sqlite:FILE`. A relative path begins at the data folder.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantor::sqlite::{self, SqliteStore};
 use grantor::store::StoreError;
 
+use super::promises::{self, Row};
 use super::{Closing, Engine, Opened, migrated};
 
 #[derive(Debug)]
@@ -30,6 +30,10 @@ impl Engine for Sqlite {
         &["sqlite:grantor.db"]
     }
 
+    fn row(&self) -> &'static Row {
+        &promises::SQLITE
+    }
+
     fn check(&self, url: &str, folder: &Path) -> Result<(), StoreError> {
         options(url, folder).map(|_| ())
     }
@@ -37,7 +41,7 @@ impl Engine for Sqlite {
     async fn open(&self, url: &str, folder: &Path) -> Result<Opened, StoreError> {
         let options = options(url, folder)?;
         let store = blocking(move || SqliteStore::open(&options)).await?;
-        Ok(Opened::of(Arc::new(store)))
+        Ok(Opened::of(self, store))
     }
 
     async fn migrate(&self, url: &str, folder: &Path) -> Result<String, StoreError> {

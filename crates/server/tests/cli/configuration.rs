@@ -12,6 +12,20 @@ fn the_page_of_the_documentation_is_current() {
 }
 
 #[test]
+fn the_table_of_the_stores_is_current() {
+    let place = Place::new("");
+    let table = place.run(&["stores"]).ok();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/stores.md");
+    let kept = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(
+        table.contains("[SQLite]") && kept.contains(&table),
+        "put what `grantor stores` prints into {file}"
+    );
+    let rows: serde_json::Value = serde_json::from_str(&place.run(&["stores", "--json"]).ok()).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), table.lines().count() - 2);
+}
+
+#[test]
 fn variables_override_the_file_and_the_file_the_defaults() {
     let place = Place::new("[lifetimes]\naccess_token = \"15m\"\ncode = \"30s\"\n");
     let variables = [
