@@ -8,7 +8,8 @@
 //! - [`store_suite!`]: what a store must pass
 //! - [`adapter_suite!`]: what a web adapter must pass
 //! - [`process`]: the test binary as a second process, ports for servers
-//! - [`engine`]: real engines behind stores, started for a test; [`Certificates`] for those that speak TLS
+//! - [`engine`]: real engines behind stores, started for a test; [`Certificates`] for those that speak TLS, and an [`Impostor`]
+//!   for what must not be told to a stranger
 //! - [`proxy`]: a network before an engine that is slow, silent or cut on command
 
 mod adapter;
@@ -18,6 +19,7 @@ pub mod engine;
 mod fault;
 mod form;
 mod gate;
+mod impostor;
 pub mod process;
 pub mod proxy;
 mod random;
@@ -31,6 +33,7 @@ pub use clock::SetClock;
 pub use fault::{Call, Calls, Fault, FaultStore, Landed};
 pub use form::Form;
 pub use gate::Gate;
+pub use impostor::Impostor;
 pub use random::SeededRandom;
 pub use store::{Place, StoreSuite};
 pub use suite::{Outcome, Report, Row};

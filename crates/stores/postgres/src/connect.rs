@@ -5,7 +5,10 @@ use std::sync::atomic::AtomicUsize;
 
 use deadpool_postgres::{ClientWrapper, Object, Pool as UserPool, PoolError};
 use grantor_core::store::StoreError;
-use tokio_postgres::{Client, NoTls};
+use grantor_store_tls::Prepared;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::{Client, Connection, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::failure::Failure;
 use crate::options::Options;
@@ -14,8 +17,8 @@ use crate::write::Statements;
 /// Where connections come from.
 #[derive(Clone)]
 pub(crate) enum Source {
-    /// The configuration of the options.
-    Own,
+    /// The configuration of the options, with TLS where it is asked for.
+    Own(Option<Prepared>),
     /// A pool of the user, which knows the server, and perhaps TLS. The store takes a few connections out of it.
     Pool(UserPool),
 }
@@ -32,7 +35,7 @@ pub(crate) struct Care {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Own => "Own",
+            Self::Own(_) => "Own",
             Self::Pool(_) => "Pool",
         })
     }
@@ -63,16 +66,16 @@ impl fmt::Debug for Session {
 pub(crate) async fn connect(source: &Source, options: &Options) -> Result<ClientWrapper, StoreError> {
     let target = options.target();
     match source {
-        Source::Own => {
-            let (client, connection) =
-                options.config.connect(NoTls).await.map_err(|error| refused(&target, &error))?;
-            let task = tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    let failure = Failure::of(&target, "a connection", &error).into_error();
-                    tracing::warn!(error = %failure, "a connection ended");
-                }
-            });
-            Ok(ClientWrapper::new(client, task))
+        Source::Own(None) => match options.config.connect(NoTls).await {
+            Ok(connected) => Ok(started(connected, target)),
+            Err(error) => Err(refused(&target, &error)),
+        },
+        Source::Own(Some(tls)) => {
+            let tls = MakeRustlsConnect::new((**tls.config()).clone());
+            match options.config.connect(tls).await {
+                Ok(connected) => Ok(started(connected, target)),
+                Err(error) => Err(refused(&target, &error)),
+            }
         }
         Source::Pool(pool) => match pool.get().await {
             Ok(object) => Ok(Object::take(object)),
@@ -82,6 +85,21 @@ pub(crate) async fn connect(source: &Source, options: &Options) -> Result<Client
             )),
         },
     }
+}
+
+/// A connection whose task runs.
+fn started<S, T>((client, connection): (Client, Connection<S, T>), target: String) -> ClientWrapper
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let task = tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            let failure = Failure::of(&target, "a connection", &error).into_error();
+            tracing::warn!(error = %failure, "a connection ended");
+        }
+    });
+    ClientWrapper::new(client, task)
 }
 
 /// Makes a session of it, unless the server is less careful than `promised`.

@@ -2,6 +2,8 @@
 //!
 //! Of what the server said only the code is repeated (PostgreSQL, appendix A), for its text can have data in it.
 
+use std::error::Error as _;
+
 use grantor_core::store::StoreError;
 use tokio_postgres::error::{Error, Severity, SqlState};
 
@@ -78,7 +80,9 @@ fn is_certain(code: &str) -> bool {
 
 fn help(code: &SqlState) -> &'static str {
     match code.code() {
-        "28P01" | "28000" => "it refuses the user or the password: see the URL and pg_hba.conf",
+        "28P01" | "28000" => {
+            "it refuses the user or the password, or wants TLS or a client certificate: see the URL and pg_hba.conf"
+        }
         "3D000" => "there is no such database: create it",
         "42501" => "the user lacks a right: see the README for those it needs",
         "42P01" | "3F000" => "the tables are missing: run `grantor migrate`",
@@ -94,8 +98,18 @@ fn help(code: &SqlState) -> &'static str {
     }
 }
 
+/// How the client library says that the server answered with `N` when it was asked for TLS.
+const NO_TLS: &str = "server does not support TLS";
+
 /// What went wrong where the server said nothing.
 fn way(error: &Error) -> String {
+    if let Some(why) = grantor_store_tls::why(error) {
+        return why;
+    }
+    if error.source().is_some_and(|cause| cause.to_string() == NO_TLS) {
+        return "it refuses TLS, and without it nothing is sent: set `ssl = on` in postgresql.conf, or find who is on the way"
+            .to_owned();
+    }
     let mut text = "the connection failed".to_owned();
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {

@@ -26,10 +26,12 @@ mod options;
 mod pool;
 mod random;
 mod schema;
+mod sslmode;
 mod write;
 
 /// What [`PostgresStore::with_pool`] takes.
 pub use deadpool_postgres;
+pub use grantor_store_tls::Tls;
 pub use options::{Migrate, Options};
 pub use schema::Migration;
 /// What [`Options::new`] takes.
@@ -66,7 +68,8 @@ pub struct PostgresStore {
 /// # Errors
 /// The server cannot be reached, the schema belongs to a newer release, or the server refused; then it is as it was.
 pub async fn migrate(options: &Options) -> Result<Migration, StoreError> {
-    let mut connected = in_time(options, connect::connect(&Source::Own, options)).await?;
+    let source = Source::Own(options.prepare()?);
+    let mut connected = in_time(options, connect::connect(&source, options)).await?;
     schema::migrate(&mut connected, options, schema::STEPS).await
 }
 
@@ -74,10 +77,10 @@ impl PostgresStore {
     /// Connects to the server, and makes the tables where there are none.
     ///
     /// # Errors
-    /// The server cannot be reached or refuses, only reads, or the schema is older ([`Migrate::Manual`]) or newer than this
+    /// The server cannot be reached, is not the one that TLS was to verify, refuses, or only reads; or the schema is older ([`Migrate::Manual`]) or newer than this
     /// release.
     pub async fn open(options: &Options) -> Result<Self, StoreError> {
-        Self::start(Source::Own, options).await
+        Self::start(Source::Own(options.prepare()?), options).await
     }
 
     /// The same with connections of a pool of yours, which knows the server, and TLS where the way to it is not trusted: the

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use grantor_core::store::StoreError;
 use grantor_core::store::options::{number, one_of, percent_decoded};
+use grantor_store_tls::{Prepared, Reading, Tls};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 use url::Url;
+
+use crate::sslmode::Ssl;
 
 /// What happens to a schema that is older than this release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,7 +34,9 @@ pub enum Migrate {
 /// | `lagging_standby=no\|yes` | `no` | `yes` says that a standby that lags may be promoted: then the store does not promise `never_rewinds` |
 /// | `application_name=TEXT` | `grantor` | how the sessions are named in `pg_stat_activity` |
 /// | `host=FOLDER` | none | the folder of a Unix socket, in place of a host before the path |
-/// | `sslmode=disable` | `disable` | there is no TLS here; give a pool that has it ([`PostgresStore::with_pool`](crate::PostgresStore::with_pool)) |
+/// | `tls=yes`, `ca=`, `cert=`, `key=`, `danger_unverified=yes` | no TLS | see [`Tls`] |
+/// | `sslmode=disable\|require\|verify-full` | `disable` | PostgreSQL's names: `verify-full` is `tls=yes`; `require` believes any server, so it needs `danger_unverified=yes` beside it |
+/// | `sslrootcert=`, `sslcert=`, `sslkey=` | | PostgreSQL's names of `ca`, `cert`, `key` |
 #[derive(Clone, PartialEq, Eq)]
 pub struct Options {
     pub(crate) config: Config,
@@ -40,6 +45,7 @@ pub struct Options {
     pub(crate) connections: usize,
     pub(crate) deadline: Duration,
     pub(crate) lagging_standby: bool,
+    tls: Option<Tls>,
 }
 
 const NAMES: &str =
@@ -47,15 +53,17 @@ const NAMES: &str =
 const FORM: &str = "write postgres://USER:PASSWORD@HOST:5432/DATABASE";
 
 impl Options {
-    /// The defaults, for the server of this configuration. Where it asks for TLS the connection fails: give a pool.
+    /// The defaults, for the server of this configuration. `SslMode::Require` is TLS that is verified, other modes are none.
     pub fn new(mut config: Config) -> Self {
         if config.get_application_name().is_none() {
             config.application_name("grantor");
         }
-        if config.get_ssl_mode() == SslMode::Prefer {
+        let tls = (config.get_ssl_mode() == SslMode::Require).then(Tls::verified);
+        if tls.is_none() {
             config.ssl_mode(SslMode::Disable);
         }
         Self {
+            tls,
             config,
             schema: "grantor".to_owned(),
             migrate: Migrate::default(),
@@ -105,9 +113,13 @@ impl Options {
             config.host(host.trim_matches(['[', ']']));
         }
         config.port(url.port().unwrap_or(5432));
-        let mut options = Self::new(config);
+        let (mut options, mut ssl) = (Self::new(config), Ssl::default());
         for (name, value) in url.query_pairs() {
-            options.set(&name, &value).map_err(|why| {
+            let taken = match ssl.set(&name, &value) {
+                Ok(false) => options.set(&name, &value),
+                other => other.map(drop),
+            };
+            taken.map_err(|why| {
                 let name: String = name.chars().take(40).flat_map(char::escape_debug).collect();
                 StoreError::nothing_written(format!(
                     "the store's postgres URL has the option {name:?}: {why}"
@@ -116,6 +128,12 @@ impl Options {
         }
         if options.config.get_hosts().is_empty() {
             return Err(refuse("names no host"));
+        }
+        if let Some(tls) = ssl.finish().map_err(|why| refuse(&why))? {
+            if options.hosts().next().is_none() {
+                return Err(refuse("asks for TLS on a Unix socket, which has none: leave it out"));
+            }
+            options = options.tls(tls);
         }
         Ok(options)
     }
@@ -139,12 +157,7 @@ impl Options {
                     "its value is the folder of a socket, and no host stands before the path".to_owned()
                 );
             }
-            "sslmode" if value == "disable" => {}
-            "sslmode" => {
-                return Err("the URL knows only `disable`: there is no TLS yet but through a pool of yours"
-                    .to_owned());
-            }
-            _ => return Err(format!("there is no such option; there are {NAMES}")),
+            _ => return Err(format!("there is no such option; there are {NAMES}, {}", Reading::NAMES)),
         }
         Ok(())
     }
@@ -187,6 +200,29 @@ impl Options {
         self
     }
 
+    /// Speaks TLS. The server must: there is no falling back to plain text.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.config.ssl_mode(SslMode::Require);
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Reads the files of TLS, and tells the log what is not protected.
+    pub(crate) fn prepare(&self) -> Result<Option<Prepared>, StoreError> {
+        grantor_store_tls::warn("PostgreSQL", self.hosts(), self.tls.as_ref());
+        self.tls.as_ref().map(Tls::prepare).transpose()
+    }
+
+    /// The hosts that are reached over a network.
+    fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.config.get_hosts().iter().filter_map(|host| match host {
+            Host::Tcp(host) => Some(host.as_str()),
+            #[cfg(unix)]
+            Host::Unix(_) => None,
+        })
+    }
+
     /// For messages: the server and the database, without user and password.
     pub(crate) fn target(&self) -> String {
         let host = match self.config.get_hosts().first() {
@@ -210,6 +246,7 @@ impl fmt::Debug for Options {
             .field("connections", &self.connections)
             .field("deadline", &self.deadline)
             .field("lagging_standby", &self.lagging_standby)
+            .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
 }
@@ -264,6 +301,19 @@ mod tests {
     }
 
     #[test]
+    fn tls_has_the_names_of_all_stores_and_those_of_postgresql() {
+        let both = "postgres://u@h/d?sslmode=verify-full&sslrootcert=/my%20ca.pem";
+        let options = Options::parse(both).unwrap();
+        assert_eq!(options, Options::parse("postgres://u@h/d?ca=/my%20ca.pem&tls=yes").unwrap());
+        assert_eq!(options.tls, Some(Tls::verified().ca("/my ca.pem")));
+        assert_eq!(options.config.get_ssl_mode(), SslMode::Require, "no falling back");
+        let mut config = Config::new();
+        assert_eq!(Options::new(config.clone()).tls, None);
+        config.ssl_mode(SslMode::Require);
+        assert_eq!(Options::new(config).tls, Some(Tls::verified()));
+    }
+
+    #[test]
     fn a_socket_and_an_ipv6_host() {
         let options = Options::parse("postgres://u@/d?host=/run/postgresql").unwrap();
         assert_eq!(options.target(), "/run/postgresql:5432/d");
@@ -282,7 +332,10 @@ mod tests {
             ("postgres://u:secret@h/d#x", "%23"),
             ("postgres://u:secret@h/d?host=/tmp", "folder of a socket"),
             ("postgres://u:secret@h/d?password=secret", "no such option"),
-            ("postgres://u:secret@h/d?sslmode=require", "pool of yours"),
+            ("postgres://u:secret@h/d?sslmode=require", "danger_unverified"),
+            ("postgres://u:secret@h/d?tls=maybe", "one of no, yes"),
+            ("postgres://u:secret@h/d?ca=/ca.pem", "add tls=yes"),
+            ("postgres://u:secret@/d?host=/tmp&tls=yes", "Unix socket"),
             ("postgres://u:secret@h/d?schema=a;b", "lower-case"),
             ("postgres://u:secret@h/d?schema=pg_x", "lower-case"),
             ("postgres://u:secret@h/d?connections=0", "from 1 to 64"),

@@ -27,7 +27,12 @@ impl Reading {
     pub fn set(&mut self, name: &str, value: &str) -> Result<bool, String> {
         let yes_or_no = || one_of(value, &[("no", false), ("yes", true)]);
         match name {
-            "tls" => self.tls = Some(yes_or_no()?),
+            "tls" => {
+                let tls = yes_or_no()?;
+                if self.tls.replace(tls).is_some_and(|before| before != tls) {
+                    return Err("TLS is asked for and not: leave one of them".to_owned());
+                }
+            }
             "ca" => self.ca = Some(file(value)?),
             "cert" => self.cert = Some(file(value)?),
             "key" => self.key = Some(file(value)?),
@@ -112,6 +117,7 @@ mod tests {
             (false, &[("tls", "true")], "one of no, yes"),
             (false, &[("tls", "prefer")], "one of no, yes"),
             (true, &[("danger_unverified", "1")], "one of no, yes"),
+            (false, &[("tls", "yes"), ("tls", "no")], "and not"),
         ] {
             let told = read(scheme, options).unwrap_err();
             assert!(told.contains(why), "{options:?}: {told}");

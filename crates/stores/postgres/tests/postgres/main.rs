@@ -1,10 +1,11 @@
 //! The PostgreSQL store beyond the store suite: the server is down, killed, stopped; sessions are ended; the settings that
-//! the promises rest on; HOT updates; migrations. Each test has a server of its own.
+//! the promises rest on; HOT updates; migrations; TLS. Each test has a server of its own.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod down;
 mod settings;
 mod tables;
+mod tls;
 
 use std::time::Duration;
 
