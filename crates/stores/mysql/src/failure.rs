@@ -6,7 +6,7 @@
 use std::fmt;
 
 use grantor_core::store::StoreError;
-use mysql_async::{Error, IoError};
+use mysql_async::{DriverError, Error, IoError};
 
 /// A duplicate key: the row is there.
 pub(crate) const DUPLICATE: u16 = 1062;
@@ -57,7 +57,10 @@ const AT_THE_DOOR: &[(u16, &str)] = &[
         1040,
         "the server has too many connections: lower `connections`, or raise max_connections of the server",
     ),
-    (1045, "access denied: see the user and its password"),
+    (
+        1045,
+        "access denied: see the user and its password, and whether it must use TLS or show a certificate (REQUIRE SSL, X509)",
+    ),
     (1129, "the server blocks this host after too many errors: FLUSH HOSTS"),
     (1130, "the server does not let this host in"),
     (
@@ -66,6 +69,7 @@ const AT_THE_DOOR: &[(u16, &str)] = &[
     ),
     (1226, "the user has reached a limit that was set for it"),
     (1251, "the server and this client have no way to authenticate in common"),
+    (3159, "the server takes no connection without TLS: add tls=yes"),
 ];
 
 /// An error, with what is known about the write.
@@ -143,14 +147,20 @@ impl Failure {
             _ => None,
         };
         let certain = code.and_then(|code| words(CERTAIN, code));
-        let what = match error {
-            Error::Server(error) => {
+        let what = match (grantor_store_tls::why(error), error) {
+            (Some(why), _) => why,
+            (None, Error::Server(error)) => {
                 let help = certain.or_else(|| words(AT_THE_DOOR, error.code)).unwrap_or("the server refused");
                 format!("{help} (error {})", error.code)
             }
-            Error::Io(IoError::Io(error)) => format!("the connection failed ({})", error.kind()),
-            Error::Driver(error) => format!("the connection failed ({error})"),
-            _ => "the connection failed".to_owned(),
+            (None, Error::Driver(DriverError::NoClientSslFlagFromServer)) => {
+                "it offers no TLS, and without it nothing is sent: set ssl_cert and ssl_key of the server, or find who is on \
+                 the way"
+                    .to_owned()
+            }
+            (None, Error::Io(IoError::Io(error))) => format!("the connection failed ({})", error.kind()),
+            (None, Error::Driver(error)) => format!("the connection failed ({error})"),
+            (None, _) => "the connection failed".to_owned(),
         };
         Self {
             message: format!("MySQL at {place}: {doing} failed: {what}"),

@@ -24,6 +24,7 @@ mod schema;
 mod settings;
 mod sql;
 
+pub use grantor_store_tls::Tls;
 pub use mysql_async;
 pub use options::{Failover, Migrate, Options};
 pub use schema::Migration;
@@ -58,31 +59,25 @@ pub struct MysqlStore {
 /// # Errors
 /// The server cannot be reached, the database belongs to a newer release, or the user may not change tables.
 pub async fn migrate(options: &Options) -> Result<Migration, StoreError> {
-    let connections = own(options);
+    let connections = own(options)?;
     let done = schema::migrate(&connections).await;
     connections.close().await;
     Ok(done?)
 }
 
-fn own(options: &Options) -> Connections {
-    if options.leaves_the_machine() {
-        tracing::warn!(
-            place = options.place(),
-            "what is sent to MySQL is not encrypted: the network must be trusted"
-        );
-    }
-    let pool = Pool::new(options.for_the_client());
-    Connections::new(pool, options.connections, options.timeout, &options.place())
+fn own(options: &Options) -> Result<Connections, StoreError> {
+    let pool = Pool::new(options.for_the_client()?);
+    Ok(Connections::new(pool, options.connections, options.timeout, &options.place()))
 }
 
 impl MysqlStore {
     /// Connects, reads what the server is set to, and makes the tables where there are none.
     ///
     /// # Errors
-    /// The server cannot be reached or refuses, has an older schema ([`Migrate::Manual`]) or a newer one, or is set to
+    /// The server cannot be reached, is not the one that TLS was to verify, or refuses; it has an older schema ([`Migrate::Manual`]) or a newer one, or is set to
     /// what the store cannot work with.
     pub async fn open(options: &Options) -> Result<Self, StoreError> {
-        Self::over(own(options), options).await
+        Self::over(own(options)?, options).await
     }
 
     /// The same over a pool of the caller's; where the server is and who connects is then not taken from `options`.

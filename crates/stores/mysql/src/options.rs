@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use grantor_core::store::StoreError;
 use grantor_core::store::options::{number, one_of, percent_decoded};
-use mysql_async::{OptsBuilder, PoolConstraints, PoolOpts};
+use grantor_store_tls::{Reading, Tls};
+use mysql_async::{ClientIdentity, OptsBuilder, PoolConstraints, PoolOpts, SslOpts};
 use url::{Host, Url};
 
 use crate::settings;
@@ -44,6 +45,7 @@ pub enum Failover {
 /// | `migrate=manual\|auto` | `manual` | [`Migrate`]; a database without our tables gets them in any case |
 /// | `failover=none\|lossy` | `none` | [`Failover`] |
 /// | `socket=/path` | none | the server's Unix socket, which is then used instead of host and port |
+/// | `tls=yes`, `ca=`, `cert=`, `key=`, `danger_unverified=yes` | no TLS | see [`Tls`] |
 #[derive(Clone, PartialEq, Eq)]
 pub struct Options {
     host: String,
@@ -56,6 +58,7 @@ pub struct Options {
     pub(crate) connections: usize,
     pub(crate) migrate: Migrate,
     pub(crate) failover: Failover,
+    tls: Option<Tls>,
 }
 
 /// Without the password.
@@ -69,6 +72,7 @@ impl fmt::Debug for Options {
             .field("connections", &self.connections)
             .field("migrate", &self.migrate)
             .field("failover", &self.failover)
+            .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
 }
@@ -87,6 +91,7 @@ impl Options {
             connections: 16,
             migrate: Migrate::default(),
             failover: Failover::default(),
+            tls: None,
         }
     }
 
@@ -130,13 +135,22 @@ impl Options {
         }
         options.password =
             url.password().map(|password| percent_decoded(password).ok_or_else(bad)).transpose()?;
+        let mut tls = Reading::default();
         for (name, value) in url.query_pairs() {
-            options.set(&name, &value).map_err(|why| {
+            let taken = match tls.set(&name, &value) {
+                Ok(false) => options.set(&name, &value),
+                other => other.map(drop),
+            };
+            taken.map_err(|why| {
                 // The name of an option is no secret, but a password with a `?` can be cut into one.
                 let name: String =
                     name.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(20).collect();
                 refuse(&format!("has an option {name}: {why}"))
             })?;
+        }
+        options.tls = tls.finish(false).map_err(|why| refuse(&why))?;
+        if options.tls.is_some() && options.socket.is_some() {
+            return Err(refuse("asks for TLS on a Unix socket, which has none: leave it out"));
         }
         Ok(options)
     }
@@ -154,11 +168,10 @@ impl Options {
             "socket" if value.starts_with('/') => self.socket = Some(value.into()),
             "socket" => return Err("its value is an absolute path".to_owned()),
             _ => {
-                return Err(
-                    "there is no such option; there are timeout_ms, connections, migrate, failover, \
-                            socket (TLS is not supported yet)"
-                        .to_owned(),
-                );
+                return Err(format!(
+                    "there is no such option; there are timeout_ms, connections, migrate, failover, socket, {}",
+                    Reading::NAMES
+                ));
             }
         }
         Ok(())
@@ -228,15 +241,22 @@ impl Options {
         self
     }
 
-    /// Whether what is sent leaves this machine. There is no TLS.
-    pub(crate) fn leaves_the_machine(&self) -> bool {
-        let local = self.host == "localhost"
-            || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        self.socket.is_none() && !local
+    /// Speaks TLS. The server must: there is no falling back to plain text. A Unix socket has none.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
-    /// The same for the client library.
-    pub(crate) fn for_the_client(&self) -> mysql_async::Opts {
+    /// The same for the client library; tells the log what is not protected.
+    ///
+    /// # Errors
+    /// A file of TLS is missing, or is none.
+    pub(crate) fn for_the_client(&self) -> Result<mysql_async::Opts, StoreError> {
+        let tls = self.tls.as_ref().filter(|_| self.socket.is_none());
+        if self.socket.is_none() {
+            grantor_store_tls::warn("MySQL", [self.host.as_str()], tls);
+        }
         let most = PoolConstraints::new(1, self.connections).unwrap_or_default();
         // No session has a state of its own: each statement is a transaction, and what is set is the same in all.
         // Without a time to idle the pool would close what it has beyond its least number when it is given back.
@@ -256,8 +276,28 @@ impl Options {
         if let Some(socket) = &self.socket {
             opts = opts.socket(Some(socket.to_string_lossy()));
         }
-        opts.into()
+        if let Some(tls) = tls {
+            opts = opts.ssl_opts(ssl(tls)?);
+        }
+        Ok(opts.into())
     }
+}
+
+/// TLS for the client library, which puts its own settings of it together: the same rules, the same CAs.
+fn ssl(tls: &Tls) -> Result<SslOpts, StoreError> {
+    // It also tries the files, so that an error of theirs names them.
+    let prepared = tls.prepare()?;
+    grantor_store_tls::settle_provider();
+    let identity = tls
+        .identity()
+        .map(|(certificate, key)| ClientIdentity::new(certificate.to_owned().into(), key.to_owned().into()));
+    let ssl = SslOpts::default().with_client_identity(identity);
+    Ok(if tls.is_unverified() {
+        ssl.with_danger_accept_invalid_certs(true)
+    } else {
+        let roots = prepared.authorities().iter().map(|root| root.to_vec().into());
+        ssl.with_root_certs(roots.collect()).with_disable_built_in_roots(true)
+    })
 }
 
 #[cfg(test)]
@@ -272,6 +312,7 @@ mod tests {
     fn options() {
         let url = "mysql://grantor:p%40ss%2f%23@db.example:3307/auth?timeout_ms=70&connections=3&migrate=auto\
                    &failover=lossy&socket=/run/my%20sql.sock";
+        let with_tls = "mysql://h/d?ca=/my%20ca.pem&tls=yes";
         let expected = Options::at("db.example", "auth")
             .port(3307)
             .user("grantor")
@@ -283,6 +324,8 @@ mod tests {
             .socket("/run/my sql.sock");
         assert_eq!(Options::parse(url).unwrap(), expected);
         assert_eq!(Options::parse("mysql://h/d").unwrap(), Options::at("h", "d"));
+        let expected = Options::at("h", "d").tls(Tls::verified().ca("/my ca.pem"));
+        assert_eq!(Options::parse(with_tls).unwrap(), expected);
         assert_eq!(Options::parse("mariadb://h/d").unwrap(), Options::at("h", "d"));
         assert_eq!(Options::parse("mysql://[::1]/d").unwrap(), Options::at("::1", "d"));
     }
@@ -299,6 +342,9 @@ mod tests {
             ("mysql://u:hunter2@h:99999/a", "malformed"),
             ("mysql://u:hunter2@h/a#x", "%23"),
             ("mysql://u:hunter2@h/a?ssl=on", "no such option"),
+            ("mysql://u:hunter2@h/a?tls=on", "one of no, yes"),
+            ("mysql://u:hunter2@h/a?ca=/ca.pem", "add tls=yes"),
+            ("mysql://u:hunter2@h/a?tls=yes&socket=/s", "Unix socket"),
             ("mysql://u:hunter2@h/a?migrate=never", "one of manual, auto"),
             ("mysql://u:hunter2@h/a?connections=0", "from 1 to 1000"),
             ("mysql://u:hunter2@h/a?timeout_ms", "from 10 to"),

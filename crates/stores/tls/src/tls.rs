@@ -1,6 +1,6 @@
 //! What a store was told about TLS.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// TLS, as a store is asked to speak it to its server.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,6 +36,11 @@ impl Tls {
     pub fn danger_unverified(mut self) -> Self {
         self.unverified = true;
         self
+    }
+
+    /// The files of the client's certificate and its key, for a client library that reads them itself.
+    pub fn identity(&self) -> Option<(&Path, &Path)> {
+        self.identity.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()))
     }
 
     /// Whether any server is believed.

@@ -1,4 +1,4 @@
-//! The MySQL store beyond the store suite, on real servers: faults, row counts, locks, migrations, promises.
+//! The MySQL store beyond the store suite, on real servers: faults, row counts, locks, migrations, promises, TLS.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod faults;
@@ -7,6 +7,7 @@ mod locks;
 mod rows;
 mod schema;
 mod settings;
+mod tls;
 mod workers;
 
 use std::sync::OnceLock;
