@@ -1,5 +1,7 @@
 //! What the engine says about itself at opening: what may be promised rests on it.
 
+use std::sync::Arc;
+
 use redis::Value;
 
 use crate::failure::Failure;
@@ -18,7 +20,7 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// Asks all nodes that take writes.
-    pub(crate) async fn read(link: &Link) -> Result<Self, Failure> {
+    pub(crate) async fn read(link: &Arc<Link>) -> Result<Self, Failure> {
         let info = texts(link.everywhere(&redis::cmd("INFO")).await?);
         let mut ask = redis::cmd("CONFIG");
         ask.arg("GET").arg("appendfsync");

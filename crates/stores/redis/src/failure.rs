@@ -8,7 +8,7 @@ const REFUSALS: &[&str] =
     &["OOM", "MISCONF", "NOAUTH", "WRONGPASS", "BUSY", "NOREPLICAS", "WRONGTYPE", "LOADING", "NOPERM"];
 
 /// A call that did not end well.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     message: String,
     /// The write did not happen and will not.
@@ -26,12 +26,12 @@ impl Failure {
         Self { message: message.into(), nothing_written: false }
     }
 
-    /// The engine did not answer before the deadline.
-    pub(crate) fn late(sent: bool) -> Self {
-        if sent {
-            Self::unknown("the engine did not answer in time (deadline_ms)")
-        } else {
-            Self::before("no connection came about in time (deadline_ms)")
+    /// The deadline passed while a command was out, or before one could go out for this reason.
+    pub(crate) fn late(sent: bool, last: Option<Self>) -> Self {
+        match last {
+            _ if sent => Self::unknown("the engine did not answer in time (deadline_ms)"),
+            Some(last) => Self::before(format!("{}; so until the deadline (deadline_ms)", last.message)),
+            None => Self::before("no connection came about in time (deadline_ms)"),
         }
     }
 
@@ -60,7 +60,7 @@ impl Failure {
 pub(crate) fn is_refusal(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Server(ServerErrorKind::ResponseError) => false,
-        ErrorKind::Server(_) | ErrorKind::AuthenticationFailed | ErrorKind::ClusterConnectionNotFound => true,
+        ErrorKind::Server(_) | ErrorKind::AuthenticationFailed => true,
         ErrorKind::Extension => error.code().is_some_and(|code| REFUSALS.contains(&code)),
         _ => false,
     }
@@ -87,7 +87,6 @@ fn describe(error: &RedisError) -> String {
         ErrorKind::Client => {
             "fewer replicas have it than `wait` asks for, or the client library is at its limit".into()
         }
-        ErrorKind::ClusterConnectionNotFound => "no node of the Cluster that has the key is reachable".into(),
         ErrorKind::Io if error.is_connection_refusal() => "nothing listens there: is the server up?".into(),
         ErrorKind::Io if error.is_timeout() => "it did not answer in time".into(),
         ErrorKind::Io => "the connection broke".into(),

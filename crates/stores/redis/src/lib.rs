@@ -12,7 +12,7 @@
 //! # }
 //! ```
 //!
-//! - All calls go over one connection at once; when it breaks, the next call makes it anew.
+//! - All calls to a server go over one connection at once; when it breaks, the next call makes it anew.
 //! - Each call has a deadline. After it a write is unknown, unless nothing had been sent.
 //! - What the engine says about itself at opening decides what is promised: see the README.
 //! - [`Options`] has every setting. The store needs tokio.
@@ -21,10 +21,12 @@ mod facts;
 mod failure;
 mod index;
 mod link;
+mod nodes;
 mod options;
 mod random;
 mod record;
 mod script;
+mod slots;
 mod target;
 
 pub use options::Options;
@@ -79,27 +81,15 @@ impl RedisStore {
         Self::start(Target::Single(client), options).await
     }
 
-    /// The same for a Cluster. Retries and time-outs of the builder are set by the options: the client library must not
-    /// send a write twice.
+    /// The same for a Cluster, with a client for each of some of its nodes. The others are reached as the first.
     ///
     /// # Errors
     /// As [`RedisStore::open`].
-    pub async fn with_cluster(
-        builder: redis::cluster::ClusterClientBuilder,
-        options: &Options,
-    ) -> Result<Self, StoreError> {
-        let target = Target::cluster(builder, options)
-            .map_err(|error| Failure::connecting(&error).into_error(&options.place(), "opening"))?;
-        Self::start(target, options).await
+    pub async fn with_cluster(nodes: Vec<redis::Client>, options: &Options) -> Result<Self, StoreError> {
+        Self::start(Target::Cluster(nodes), options).await
     }
 
     async fn start(target: Target, options: &Options) -> Result<Self, StoreError> {
-        if !matches!(target, Target::Single(_)) && !options.experimental {
-            return Err(StoreError::nothing_written(
-                "the Redis store has passed its tests over one server only, not yet behind Sentinels or in a Cluster; to try \
-                 it there, add experimental=yes to its URL",
-            ));
-        }
         let link = Arc::new(Link::new(target, options.clone()));
         let facts = Facts::read(&link).await.map_err(|why| why.into_error(&options.place(), "opening"))?;
         let durable = facts.synced && !facts.replicas && !link.is_sentinel();

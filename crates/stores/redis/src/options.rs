@@ -1,6 +1,7 @@
 //! Where the engine is and how it is used: the builder, and the URL that the server's configuration uses.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use grantor_core::store::StoreError;
@@ -19,6 +20,7 @@ pub(crate) enum Mode {
 /// | URL | engine |
 /// |---|---|
 /// | `redis://[user:password@]host[:port][/db]` | one server, port 6379 unless it is named |
+/// | `redis+unix://[user:password@]/path/of/the/socket` | one server on this machine; with `db=` |
 /// | `redis+sentinel://[user:password@]host[:port],host[:port]/master` | the Sentinels (port 26379), and the name of their master; user and password are those of the master |
 /// | `redis+cluster://[user:password@]host[:port],host[:port]` | a Cluster, by some of its nodes |
 ///
@@ -32,15 +34,16 @@ pub(crate) enum Mode {
 /// | `response_ms=50..60000` | `1000` | how long an answer of the engine may take |
 /// | `margin_s=1..604800` | `300` | how long the engine keeps a record after its end, for callers whose clocks are behind |
 /// | `index=yes\|no` | `yes` | whether records can be listed by client and subject |
-/// | `wait=0..16` | `0` | replicas that must have a write before it is acknowledged (`WAIT`); not in a Cluster |
+/// | `wait=0..16` | `0` | replicas that must have a write before it is acknowledged (`WAIT`) |
 /// | `wait_ms=10..60000` | `500` | how long they may take |
-/// | `db=0..` | `0` | the number of the database, for Sentinels |
+/// | `db=0..` | `0` | the number of the database, behind Sentinels and over a socket |
 /// | `sentinel_user=`, `sentinel_password=` | none | for the Sentinels themselves |
-/// | `experimental=yes\|no` | `no` | whether Sentinels and a Cluster may be used: they have not passed the store suite yet |
 #[derive(Clone, PartialEq, Eq)]
 pub struct Options {
     pub(crate) mode: Mode,
     pub(crate) hosts: Vec<(String, u16)>,
+    /// Instead of a host.
+    pub(crate) socket: Option<PathBuf>,
     pub(crate) master: String,
     pub(crate) login: Login,
     pub(crate) sentinel_login: Login,
@@ -53,7 +56,6 @@ pub struct Options {
     pub(crate) index: bool,
     pub(crate) wait: u32,
     pub(crate) wait_for: Duration,
-    pub(crate) experimental: bool,
 }
 
 /// User and password.
@@ -68,6 +70,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("mode", &self.mode)
             .field("hosts", &self.hosts)
+            .field("socket", &self.socket)
             .field("master", &self.master)
             .field("db", &self.db)
             .field("prefix", &self.prefix)
@@ -88,6 +91,11 @@ impl Options {
         Self::of(Mode::Single, vec![(host.into(), port)])
     }
 
+    /// The defaults, for one server on this machine, at its socket.
+    pub fn socket(path: impl Into<PathBuf>) -> Self {
+        Self { socket: Some(path.into()), ..Self::of(Mode::Single, vec![(String::new(), 0)]) }
+    }
+
     /// The defaults, for the master of this name behind these Sentinels.
     pub fn sentinel(sentinels: Vec<(String, u16)>, master: impl Into<String>) -> Self {
         Self { master: master.into(), ..Self::of(Mode::Sentinel, sentinels) }
@@ -102,6 +110,7 @@ impl Options {
         Self {
             mode,
             hosts,
+            socket: None,
             master: String::new(),
             login: Login::default(),
             sentinel_login: Login::default(),
@@ -114,7 +123,6 @@ impl Options {
             index: true,
             wait: 0,
             wait_for: Duration::from_millis(500),
-            experimental: false,
         }
     }
 
@@ -127,7 +135,7 @@ impl Options {
         Self::read(url).map_err(|why| {
             StoreError::nothing_written(format!(
                 "the URL of the Redis store {why}; write redis://[user:password@]host[:port][/db], \
-                 redis+sentinel://host,host/master or redis+cluster://host,host"
+                 redis+unix:///path, redis+sentinel://host,host/master or redis+cluster://host,host"
             ))
         })
     }
@@ -135,7 +143,7 @@ impl Options {
     fn read(url: &str) -> Result<Self, String> {
         let (scheme, rest) = url.split_once("://").ok_or("has no ://")?;
         let mode = match scheme {
-            "redis" => Mode::Single,
+            "redis" | "redis+unix" => Mode::Single,
             "redis+sentinel" => Mode::Sentinel,
             "redis+cluster" => Mode::Cluster,
             "rediss" => return Err("asks for TLS, which this release does not speak to Redis".into()),
@@ -147,10 +155,15 @@ impl Options {
             Some((login, hosts)) => (read_login(login)?, hosts),
             None => (Login::default(), authority),
         };
-        let port = if mode == Mode::Sentinel { 26_379 } else { 6_379 };
-        let hosts = hosts.split(',').map(|host| read_host(host, port)).collect::<Result<Vec<_>, _>>()?;
-        let mut options = Self { login, ..Self::of(mode, hosts) };
+        let mut options = if scheme == "redis+unix" {
+            Self { login, ..Self::socket(read_socket(hosts, path)?) }
+        } else {
+            let port = if mode == Mode::Sentinel { 26_379 } else { 6_379 };
+            let hosts = hosts.split(',').map(|host| read_host(host, port)).collect::<Result<Vec<_>, _>>()?;
+            Self { login, ..Self::of(mode, hosts) }
+        };
         match mode {
+            Mode::Single if options.socket.is_some() => {}
             Mode::Single if options.hosts.len() > 1 => {
                 return Err("names several hosts, which are Sentinels or a Cluster".into());
             }
@@ -170,9 +183,6 @@ impl Options {
                 format!("has the option `{name}`, but {why}")
             })?;
         }
-        if options.wait > 0 && mode == Mode::Cluster {
-            return Err("has the option `wait`, but not in a Cluster".into());
-        }
         Ok(options)
     }
 
@@ -186,10 +196,11 @@ impl Options {
             "response_ms" => self.response = milliseconds(50, 60_000)?,
             "margin_s" => self.margin = Duration::from_secs(number(value, 1, 604_800)?.into()),
             "index" => self.index = one_of(value, &[("yes", true), ("no", false)])?,
-            "experimental" => self.experimental = one_of(value, &[("yes", true), ("no", false)])?,
             "wait" => self.wait = number(value, 0, 16)?,
             "wait_ms" => self.wait_for = milliseconds(10, 60_000)?,
-            "db" if self.mode == Mode::Sentinel => self.db = number(value, 0, 65_535)?.into(),
+            "db" if self.mode == Mode::Sentinel || self.socket.is_some() => {
+                self.db = number(value, 0, 65_535)?.into();
+            }
             "sentinel_user" if self.mode == Mode::Sentinel => self.sentinel_login.user = Some(text()?),
             "sentinel_password" if self.mode == Mode::Sentinel => {
                 self.sentinel_login.password = Some(text()?);
@@ -244,14 +255,7 @@ impl Options {
         self
     }
 
-    /// Whether Sentinels and a Cluster may be used, which have not passed the store suite yet.
-    #[must_use]
-    pub fn experimental(mut self, experimental: bool) -> Self {
-        self.experimental = experimental;
-        self
-    }
-
-    /// How many replicas must have a write before it is acknowledged, and how long they may take. A Cluster refuses it.
+    /// How many replicas must have a write before it is acknowledged, and how long they may take.
     #[must_use]
     pub fn wait(mut self, replicas: u32, within: Duration) -> Self {
         (self.wait, self.wait_for) = (replicas, within);
@@ -260,6 +264,9 @@ impl Options {
 
     /// The hosts, for messages.
     pub(crate) fn place(&self) -> String {
+        if let Some(socket) = &self.socket {
+            return socket.display().to_string();
+        }
         let hosts: Vec<String> = self.hosts.iter().map(|(host, port)| format!("{host}:{port}")).collect();
         hosts.join(",")
     }
@@ -270,6 +277,15 @@ fn read_login(text: &str) -> Result<Login, String> {
     let part = |text: &str| decode(text).ok_or("has a bad percent-encoding in user or password");
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
     Ok(Login { user: some(part(user)?), password: some(part(password)?) })
+}
+
+/// The path of a socket, from what stands before and after the first `/`.
+fn read_socket(host: &str, path: &str) -> Result<PathBuf, String> {
+    match decode(path).ok_or("has a bad percent-encoding")? {
+        _ if !host.is_empty() => Err("names a host before the path of the socket".into()),
+        path if path.is_empty() => Err("names no socket".into()),
+        path => Ok(format!("/{path}").into()),
+    }
 }
 
 fn read_host(text: &str, port: u16) -> Result<(String, u16), String> {
@@ -332,6 +348,8 @@ mod tests {
         assert_eq!(Options::parse("redis+sentinel://a,b:5/main").unwrap(), Options::sentinel(many, "main"));
         let many = vec![("a".to_owned(), 1), ("b".to_owned(), 6379)];
         assert_eq!(Options::parse("redis+cluster://a:1,b").unwrap(), Options::cluster(many));
+        let socket = Options { db: 2, ..Options::socket("/run/a b.sock") }.login(Some("u"), "p");
+        assert_eq!(Options::parse("redis+unix://u:p@/run/a%20b.sock?db=2").unwrap(), socket);
         let all = "redis://h?deadline_ms=100&connect_ms=50&response_ms=60&index=no&wait=1&wait_ms=10";
         let milliseconds = Duration::from_millis;
         let expected = Options::single("h", 6379)
@@ -356,7 +374,10 @@ mod tests {
             ("redis://u:hunter2@h/x", "names a database"),
             ("redis+sentinel://u:hunter2@a", "names no master"),
             ("redis+cluster://u:hunter2@a/1", "has but one"),
-            ("redis+cluster://u:hunter2@a?wait=1", "not in a Cluster"),
+            ("redis+unix://u:hunter2@h/x", "names a host"),
+            ("redis+unix://u:hunter2@/", "names no socket"),
+            ("redis+unix://u:hunter2%zz@/x", "percent-encoding"),
+            ("redis+cluster://u:hunter2@a?db=1", "no such option"),
             ("redis://u:hunter2@h?ttl=1", "no such option"),
             ("redis://u:hunter2@h?sentinel_password=hunter2", "no such option"),
             ("redis://u:hunter2@h?index=1", "yes, no"),

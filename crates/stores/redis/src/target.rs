@@ -1,24 +1,27 @@
-//! What is connected to, and how a connection comes about.
+//! What is connected to, and how a connection comes about: the one place where sockets are opened.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use redis::aio::MultiplexedConnection;
-use redis::cluster::{ClusterClient, ClusterClientBuilder};
-use redis::cluster_async::ClusterConnection;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _,
-    RedisConnectionInfo, RedisResult,
+    RedisConnectionInfo, RedisResult, Value,
 };
 
 use crate::failure::Failure;
 use crate::options::{Login, Mode, Options};
 
+/// A server by its address, `host:port`; of a Cluster. Where there is but one, or the Sentinels name it, this is empty.
+pub(crate) type Node = Arc<str>;
+
 /// The engine, not connected yet.
 pub(crate) enum Target {
     Single(Client),
-    Sentinel { sentinels: Vec<Client>, master: String, login: RedisConnectionInfo },
-    Cluster(Box<ClusterClient>),
+    Sentinel { sentinels: Vec<Client>, master: String, server: ConnectionInfo },
+    Cluster(Vec<Client>),
 }
 
 /// The library's own Debug shows addresses and users.
@@ -32,109 +35,148 @@ impl fmt::Debug for Target {
     }
 }
 
-/// A connection over which many calls go at once.
-#[derive(Clone)]
-pub(crate) enum Connected {
-    One(MultiplexedConnection),
-    Many(ClusterConnection),
-}
-
 impl Target {
     pub(crate) fn new(options: &Options) -> Result<Self, Failure> {
+        Self::of(options).map_err(|error| Failure::connecting(&error))
+    }
+
+    fn of(options: &Options) -> RedisResult<Self> {
         let login = settings(&options.login, options.db);
-        let infos = |login: &RedisConnectionInfo| {
-            let address = |(host, port): &(String, u16)| ConnectionAddr::Tcp(host.clone(), *port);
-            let info = |address: ConnectionAddr| {
-                Ok(address.into_connection_info()?.set_redis_settings(login.clone()))
-            };
-            options.hosts.iter().map(address).map(info).collect::<RedisResult<Vec<ConnectionInfo>>>()
-        };
-        let made = match options.mode {
-            Mode::Single => infos(&login).and_then(|infos| {
-                let none = redis::RedisError::from((redis::ErrorKind::InvalidClientConfig, "no host"));
-                Client::open(infos.into_iter().next().ok_or(none)?).map(Self::Single)
-            }),
-            Mode::Sentinel => infos(&settings(&options.sentinel_login, 0)).and_then(|infos| {
-                let sentinels = infos.into_iter().map(Client::open).collect::<RedisResult<_>>()?;
-                Ok(Self::Sentinel { sentinels, master: options.master.clone(), login })
-            }),
-            Mode::Cluster => {
-                infos(&login).and_then(|infos| Self::cluster(ClusterClientBuilder::new(infos), options))
-            }
-        };
-        made.map_err(|error| Failure::connecting(&error))
+        let nobody = || redis::RedisError::from((redis::ErrorKind::InvalidClientConfig, "no host"));
+        Ok(match options.mode {
+            Mode::Single => Self::Single(clients(options, &login)?.into_iter().next().ok_or_else(nobody)?),
+            Mode::Sentinel => Self::Sentinel {
+                sentinels: clients(options, &settings(&options.sentinel_login, 0))?,
+                master: options.master.clone(),
+                server: place(options, String::new(), 0).into_connection_info()?.set_redis_settings(login),
+            },
+            Mode::Cluster => Self::Cluster(clients(options, &login)?),
+        })
     }
 
-    /// A Cluster. The client library must send nothing twice: it cannot know whether a lost write happened, and the second
-    /// would find the first and call itself the loser. What is safe to send again, the link sends again.
-    pub(crate) fn cluster(builder: ClusterClientBuilder, options: &Options) -> RedisResult<Self> {
-        let builder =
-            builder.retries(0).connection_timeout(options.connect).response_timeout(options.response);
-        builder.build().map(|client| Self::Cluster(Box::new(client)))
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
     }
 
-    /// Connects.
-    pub(crate) async fn connect(&self, options: &Options) -> Result<Connected, Failure> {
-        let config = config(options.connect, options.response);
+    /// The nodes of a Cluster that the options name.
+    pub(crate) fn seeds(&self) -> Vec<Node> {
+        let Self::Cluster(seeds) = self else { return Vec::new() };
+        seeds.iter().filter_map(|seed| node_of(seed.get_connection_info().addr())).collect()
+    }
+
+    /// Connects to a node.
+    pub(crate) async fn connect(
+        &self,
+        node: &Node,
+        options: &Options,
+    ) -> Result<MultiplexedConnection, Failure> {
         match self {
-            Self::Single(client) => {
-                let connection = client.get_multiplexed_async_connection_with_config(&config).await;
-                connection.map(Connected::One).map_err(|error| Failure::connecting(&error))
+            Self::Single(client) => connect(client, options).await,
+            Self::Sentinel { sentinels, master, server } => {
+                let (host, port) = named(sentinels, master, options).await?;
+                let client = elsewhere(server, host, port).map_err(|error| Failure::connecting(&error))?;
+                let connection = connect(&client, options).await?;
+                is_master(connection).await
             }
-            Self::Sentinel { sentinels, master, login } => {
-                let mut failure = Failure::before("no Sentinel is named");
-                for sentinel in sentinels {
-                    match by_sentinel(sentinel, master, login, &config).await {
-                        Ok(connection) => return Ok(Connected::One(connection)),
-                        Err(why) => failure = why,
-                    }
-                }
-                Err(failure)
-            }
-            Self::Cluster(client) => {
-                let connection = client.get_async_connection().await;
-                connection.map(Connected::Many).map_err(|error| Failure::connecting(&error))
+            Self::Cluster(seeds) => {
+                let unknown =
+                    || Failure::before("the Cluster names a node by an address that is not understood");
+                let (host, port) = node.rsplit_once(':').ok_or_else(unknown)?;
+                let port = port.parse().map_err(|_| unknown())?;
+                let like = seeds.first().ok_or_else(unknown)?.get_connection_info();
+                let client = elsewhere(like, host.to_owned(), port);
+                connect(&client.map_err(|error| Failure::connecting(&error))?, options).await
             }
         }
     }
 }
 
-/// Asks one Sentinel for the master, and believes it only if the master says so itself.
-async fn by_sentinel(
-    sentinel: &Client,
-    master: &str,
-    login: &RedisConnectionInfo,
-    config: &AsyncConnectionConfig,
-) -> Result<MultiplexedConnection, Failure> {
-    let connecting = |error: redis::RedisError| Failure::connecting(&error);
-    let mut sentinel =
-        sentinel.get_multiplexed_async_connection_with_config(config).await.map_err(connecting)?;
+/// Where the options name a server.
+fn place(options: &Options, host: String, port: u16) -> ConnectionAddr {
+    match &options.socket {
+        Some(path) => ConnectionAddr::Unix(path.into()),
+        None => ConnectionAddr::Tcp(host, port),
+    }
+}
+
+fn clients(options: &Options, login: &RedisConnectionInfo) -> RedisResult<Vec<Client>> {
+    let client = |(host, port): &(String, u16)| {
+        let info = place(options, host.clone(), *port).into_connection_info()?;
+        Client::open(info.set_redis_settings(login.clone()))
+    };
+    options.hosts.iter().map(client).collect()
+}
+
+/// A client for another server that is reached in the same way.
+fn elsewhere(like: &ConnectionInfo, host: String, port: u16) -> RedisResult<Client> {
+    let address = match like.addr().clone() {
+        ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
+            ConnectionAddr::TcpTls { host, port, insecure, tls_params }
+        }
+        _ => ConnectionAddr::Tcp(host, port),
+    };
+    Client::open(like.clone().set_addr(address))
+}
+
+fn node_of(address: &ConnectionAddr) -> Option<Node> {
+    match address {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+            Some(format!("{host}:{port}").into())
+        }
+        _ => None,
+    }
+}
+
+async fn connect(client: &Client, options: &Options) -> Result<MultiplexedConnection, Failure> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(options.connect))
+        .set_response_timeout(Some(options.response));
+    let connection = client.get_multiplexed_async_connection_with_config(&config).await;
+    connection.map_err(|error| Failure::connecting(&error))
+}
+
+/// Asks all Sentinels for the master at once. What more than half of them say is believed; where so many do not answer, what
+/// most of those say that do.
+async fn named(sentinels: &[Client], master: &str, options: &Options) -> Result<(String, u16), Failure> {
+    let mut asked: FuturesUnordered<_> =
+        sentinels.iter().map(|sentinel| name_of(sentinel, master, options)).collect();
+    let mut votes: Vec<((String, u16), usize)> = Vec::new();
+    let mut failure = Failure::before("no Sentinel is named");
+    while let Some(answer) = asked.next().await {
+        match answer {
+            Ok(name) => match votes.iter_mut().find(|(other, _)| *other == name) {
+                Some((_, votes)) => *votes += 1,
+                None => votes.push((name, 1)),
+            },
+            Err(why) => failure = why,
+        }
+        if let Some((name, _)) = votes.iter().find(|(_, votes)| *votes > sentinels.len() / 2) {
+            return Ok(name.clone());
+        }
+    }
+    votes.into_iter().max_by_key(|(_, votes)| *votes).map(|(name, _)| name).ok_or(failure)
+}
+
+async fn name_of(sentinel: &Client, master: &str, options: &Options) -> Result<(String, u16), Failure> {
+    let mut sentinel = connect(sentinel, options).await?;
     let mut ask = redis::cmd("SENTINEL");
     ask.arg("GET-MASTER-ADDR-BY-NAME").arg(master);
-    let found: Option<(String, u16)> = ask.query_async(&mut sentinel).await.map_err(connecting)?;
-    let Some((host, port)) = found else {
-        return Err(Failure::before("the Sentinel knows no master of this name"));
-    };
-    let info = ConnectionAddr::Tcp(host, port).into_connection_info().map_err(connecting)?;
-    let client = Client::open(info.set_redis_settings(login.clone())).map_err(connecting)?;
-    let mut connection =
-        client.get_multiplexed_async_connection_with_config(config).await.map_err(connecting)?;
-    let role: redis::Value = redis::cmd("ROLE").query_async(&mut connection).await.map_err(connecting)?;
-    let is_master = match role {
-        redis::Value::Array(parts) => {
-            matches!(parts.first(), Some(redis::Value::BulkString(role)) if role == b"master")
-        }
-        _ => false,
-    };
-    if is_master {
-        Ok(connection)
-    } else {
-        Err(Failure::before("the server that the Sentinel names is no master: a fail-over is under way"))
-    }
+    let found: RedisResult<Option<(String, u16)>> = ask.query_async(&mut sentinel).await;
+    let found = found.map_err(|error| Failure::connecting(&error))?;
+    found.ok_or_else(|| Failure::before("the Sentinel knows no master of this name"))
 }
 
-fn config(connect: Duration, response: Duration) -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new().set_connection_timeout(Some(connect)).set_response_timeout(Some(response))
+/// The connection, if the server says itself that it is a master.
+async fn is_master(mut connection: MultiplexedConnection) -> Result<MultiplexedConnection, Failure> {
+    let role: RedisResult<Value> = redis::cmd("ROLE").query_async(&mut connection).await;
+    match role.map_err(|error| Failure::connecting(&error))? {
+        Value::Array(parts) if matches!(parts.first(), Some(Value::BulkString(role)) if role == b"master") => {
+            Ok(connection)
+        }
+        _ => {
+            Err(Failure::before("the server that the Sentinels name is no master: a fail-over is under way"))
+        }
+    }
 }
 
 fn settings(login: &Login, db: i64) -> RedisConnectionInfo {
