@@ -17,6 +17,7 @@ impl Engine for Redis {
     fn forms(&self) -> &'static [&'static str] {
         &[
             "redis://127.0.0.1:6379",
+            "redis+unix:///run/redis/redis.sock",
             "redis+sentinel://127.0.0.1:26379/mymaster",
             "redis+cluster://127.0.0.1:6379",
         ]
