@@ -43,13 +43,20 @@ pub(crate) struct Server {
 impl World {
     /// With a user and the clients `web`, `trusted` (asks no consent), `native`, `service` and `api`.
     pub(crate) fn new(settings: &str) -> Self {
+        let world = Self::over("sqlite:grantor.db", settings);
+        world.done(&["user", "create", USER], PASSWORD);
+        world
+    }
+
+    /// The same over another store, and without the user.
+    pub(crate) fn over(store: &str, settings: &str) -> Self {
         let world = Self { folder: tempfile::tempdir().unwrap(), port: free_port(), environment: Vec::new() };
         let port = world.port;
         let code = format!(
             "redirect_uris = [\"{CALLBACK}\"]\nclient_secret = \"{SECRET}\"\nscope = \"read write\"\n"
         );
         let config = format!(
-            "issuer = \"http://localhost:{port}\"\nlisten = \"127.0.0.1:{port}\"\nstore = \"sqlite:grantor.db\"\n{settings}\n\
+            "issuer = \"http://localhost:{port}\"\nlisten = \"127.0.0.1:{port}\"\nstore = \"{store}\"\n{settings}\n\
              [passwords]\nmemory_kib = 512\npasses = 1\n\
              [scopes]\nread = \"Read your notes\"\nwrite = \"Change your notes\"\n\
              [[clients]]\nclient_id = \"web\"\nclient_name = \"The <b>web</b> client\"\n{code}\
@@ -59,7 +66,6 @@ impl World {
              [[clients]]\nclient_id = \"api\"\nclient_secret = \"{SECRET}\"\ngrant_types = [\"client_credentials\"]\nresponse_types = []\nmay_introspect = true\n"
         );
         fs::write(world.file("grantor.toml"), config).unwrap();
-        world.done(&["user", "create", USER], PASSWORD);
         world
     }
 
@@ -282,7 +288,7 @@ pub(crate) fn authorize(client: &str, scope: &str) -> String {
 }
 
 /// One request, no redirect followed, no cookies kept.
-async fn exchange(port: u16, request: Request<Bytes>) -> Response<Bytes> {
+pub(crate) async fn exchange(port: u16, request: Request<Bytes>) -> Response<Bytes> {
     let (head, body) = request.into_parts();
     let sent = http()
         .request(head.method, format!("http://localhost:{port}{}", head.uri))
