@@ -13,7 +13,7 @@ use super::code::{Bound, Code};
 use super::refresh::{LastRefresh, Refresh};
 use super::{Grant, Unique};
 use crate::clock::Timestamp;
-use crate::store::{Body, Record};
+use crate::store::{Body, Record, Stage};
 use crate::types::{CodeChallenge, Digest, GrantTypeName, Scopes};
 
 #[derive(Encode, Decode)]
@@ -155,7 +155,7 @@ impl Body for Grant {
             auth_time: fields.auth_time.map(Timestamp::from_millis),
             scopes: scopes(fields.scopes.as_deref())?.unwrap_or_default(),
             data: fields.data.map(|data| Bytes::from(Vec::from(data))),
-            code: fields.code.map(code),
+            code: fields.code.map(|fields| code(fields, record.stage)),
             refresh: match fields.refresh {
                 Some(fields) => Some(refresh(fields)?),
                 None => None,
@@ -192,14 +192,16 @@ fn code_fields(code: &Code) -> CodeFields {
     }
 }
 
-fn code(fields: CodeFields) -> Code {
+/// A code that waits is in a record that waits. In another it is the trace that a split store leaves of a grant whose code was
+/// spent (`store/split.rs`).
+fn code(fields: CodeFields, stage: Stage) -> Code {
     let bound = Bound {
         digest: fields.digest,
         redirect_uri: fields.redirect_uri.map(Arc::from),
         challenge: fields.challenge,
     };
     let until = Timestamp::from_millis(fields.until);
-    if fields.spent {
+    if fields.spent || stage == Stage::Live {
         Code::Spent { bound, unique: fields.unique, keep_until: until }
     } else {
         Code::Live { bound, expires_at: until }

@@ -1,16 +1,20 @@
 //! Short-lived records in one engine, grants in another.
 //!
 //! A record that is [`Stage::Pending`] lives in A, one that is [`Stage::Live`] in B. When a code is redeemed its grant
-//! moves: an empty trace replaces the pending grant in A, which decides who won, and the spent grant is created in B. If
+//! moves: a trace replaces the pending grant in A, which decides who won, and the spent grant is created in B. If
 //! B fails the request ends with an unknown write and the user logs in again: fails closed. It is the one exception to
 //! "one record per operation". The trace ends when the pending record would have ended.
+//!
+//! The trace is the pending record, marked [`Stage::Live`]: a grant that is spent and has no tokens. It is what others find
+//! while the grant moves, so that a replay in this moment is known as one, and what it removes stays removed: whoever moves
+//! looks, once the grant is in B, whether the trace is still in A; whoever removes goes to A, and once more to B. One of the
+//! two sees the other.
 //!
 //! The two engines number their revisions each for itself, so those of B are told from those of A: B's are inverted.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
 use super::{
     Created, Filter, Index, Key, Promises, Record, Removed, Replaced, Revision, Stage, Store, StoreError,
@@ -40,6 +44,19 @@ impl SplitStore {
     async fn load_live(&self, key: &Key, now: Timestamp) -> Result<Option<(Record, Revision)>, StoreError> {
         Ok(self.live.load(key, now).await?.map(|(record, revision)| (record, other(revision))))
     }
+
+    /// The second half of a move: the spent grant into B, unless somebody has removed it meanwhile.
+    async fn arrive(&self, record: &Record, now: Timestamp) -> Result<Revision, StoreError> {
+        let Created::Created(revision) = self.live.create(record, now).await.map_err(half_moved)? else {
+            return Err(StoreError::unknown("the grant is in both stores already"));
+        };
+        let traced = self.pending.load(&record.key, now).await;
+        if !matches!(traced, Ok(Some(_))) {
+            let _ = self.live.remove(&record.key, now).await.map_err(half_moved)?;
+        }
+        // Removed after it was written: that is how it looks from outside.
+        traced.map_err(half_moved).map(|_| other(revision))
+    }
 }
 
 /// A revision of B as this store shows it, and back. Otherwise a revision that was loaded from A could be, by chance, the
@@ -48,16 +65,20 @@ const fn other(revision: Revision) -> Revision {
     Revision::from_number(!revision.number())
 }
 
-/// What stays in A of a record that moved: nothing to read, and no longer than the record would have stayed.
-fn trace(moved: &Record, pending: &Record) -> Record {
-    Record {
-        key: moved.key,
-        stage: Stage::Live,
-        expires_at: moved.expires_at.min(pending.expires_at),
-        client: None,
-        subject: None,
-        body: Bytes::new(),
-    }
+/// What stays in A of a record that moved, no longer than the record would have stayed. Nothing can be built on it.
+fn trace(moved: &Record, pending: Record) -> Record {
+    let expires_at = moved.expires_at.min(pending.expires_at);
+    Record { stage: Stage::Live, expires_at, ..pending }
+}
+
+/// The code is spent, and nobody knows what became of the grant in B.
+fn half_moved(error: StoreError) -> StoreError {
+    StoreError::unknown("the code is spent, but its grant could not be written").with_source(error)
+}
+
+/// One of the two has removed it already.
+fn half_removed(error: StoreError) -> StoreError {
+    StoreError::unknown("removed in one of two stores").with_source(error)
 }
 
 #[async_trait]
@@ -68,8 +89,8 @@ impl Store for SplitStore {
         }
         match self.pending.load(key, now).await? {
             Some((record, revision)) if record.stage == Stage::Pending => Ok(Some((record, revision))),
-            // A trace: the record moved between the two looks, or is moving, or B has lost it. Only B knows.
-            Some(_) => self.load_live(key, now).await,
+            // A trace: the record moved between the two looks, or is moving, or B has lost it.
+            Some(trace) => Ok(self.load_live(key, now).await?.or(Some(trace))),
             None => Ok(None),
         }
     }
@@ -98,37 +119,24 @@ impl Store for SplitStore {
             });
         }
         let trace = match self.pending.load(&record.key, now).await? {
-            Some((old, revision)) if revision == loaded && old.stage == Stage::Pending => trace(record, &old),
+            Some((old, revision)) if revision == loaded && old.stage == Stage::Pending => trace(record, old),
             _ => return Ok(Replaced::Stale),
         };
         match self.pending.replace(&trace, loaded, now).await? {
             Replaced::Stale => Ok(Replaced::Stale),
-            Replaced::Replaced(_) => match self.live.create(record, now).await {
-                Ok(Created::Created(revision)) => Ok(Replaced::Replaced(other(revision))),
-                Ok(Created::Exists) => Err(StoreError::unknown("the grant is in both stores already")),
-                Err(error) => {
-                    Err(StoreError::unknown("the code is spent, but its grant could not be written")
-                        .with_source(error))
-                }
-            },
+            Replaced::Replaced(_) => self.arrive(record, now).await.map(Replaced::Replaced),
         }
     }
 
     async fn remove(&self, key: &Key, now: Timestamp) -> Result<Removed, StoreError> {
         if self.live.remove(key, now).await? == Removed::Removed {
             // The trace in A is not a record any more, it only must go too.
-            return match self.pending.remove(key, now).await {
-                Ok(_) => Ok(Removed::Removed),
-                Err(error) => Err(StoreError::unknown("removed in one of two stores").with_source(error)),
-            };
+            return self.pending.remove(key, now).await.map(|_| Removed::Removed).map_err(half_removed);
         }
-        match self.pending.load(key, now).await? {
-            None => Ok(Removed::Absent),
-            Some((record, _)) => {
-                let removed = self.pending.remove(key, now).await?;
-                Ok(if record.stage == Stage::Pending { removed } else { Removed::Absent })
-            }
-        }
+        let waiting = self.pending.remove(key, now).await?;
+        // It may have moved meanwhile.
+        let moved = self.live.remove(key, now).await.map_err(half_removed)?;
+        Ok(if moved == Removed::Removed { moved } else { waiting })
     }
 
     fn promises(&self) -> Promises {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use grantor_core::Timestamp;
 use grantor_core::store::{Created, Key, Kind, Record, Removed, Replaced, SplitStore, Stage, Store};
 use grantor_store_memory::MemoryStore;
-use grantor_testkit::{Fault, FaultStore};
+use grantor_testkit::{Fault, FaultStore, Gate};
 
 const NOW: Timestamp = Timestamp::from_secs(1_000);
 const CODE_END: Timestamp = Timestamp::from_secs(1_060);
@@ -89,15 +89,72 @@ async fn of_many_redemptions_one_wins() {
 }
 
 #[tokio::test]
-async fn what_stays_of_a_moved_code_is_empty_and_ends_with_the_code() {
+async fn what_stays_of_a_moved_code_has_no_tokens_and_ends_with_the_code() {
     let both = both();
     moved(&both).await;
-    let (trace, _) = both.a.load(&pending().key, NOW).await.unwrap().unwrap();
-    assert_eq!((trace.expires_at, trace.body.len()), (CODE_END, 0));
-    // Should B lose the grant, the trace does not bring it back.
+    let (trace, revision) = both.a.load(&pending().key, NOW).await.unwrap().unwrap();
+    assert_eq!(trace, record(Stage::Live, CODE_END, "pending"));
+    // Should B lose the grant, the trace does not bring it back, and nothing can be built on it.
     assert_eq!(both.b.remove(&pending().key, NOW).await.unwrap(), Removed::Removed);
+    assert_eq!(both.split.load(&pending().key, NOW).await.unwrap(), Some((trace, revision)));
+    assert_eq!(both.split.replace(&live("again"), revision, NOW).await.unwrap(), Replaced::Stale);
+    assert_eq!(both.split.remove(&pending().key, NOW).await.unwrap(), Removed::Removed);
     assert_eq!(both.split.load(&pending().key, NOW).await.unwrap(), None);
-    assert_eq!(both.split.remove(&pending().key, NOW).await.unwrap(), Removed::Absent);
+}
+
+#[tokio::test]
+async fn a_removal_while_the_grant_moves_takes_it() {
+    // Before it is in B, after it is in B; and a removal that began before, and goes on after.
+    for held in ["create", "trace", "removal"] {
+        let both = both();
+        let Created::Created(revision) = both.split.create(&pending(), NOW).await.unwrap() else {
+            panic!("the key was absent")
+        };
+        let gate = Gate::new();
+        match held {
+            "create" => both.b.next_create(Fault::HoldBefore(gate.clone())),
+            "trace" => both.b.next_create(Fault::HoldAfter(gate.clone())),
+            _ => both.a.next_remove(Fault::HoldBefore(gate.clone())),
+        }
+        let split = both.split.clone();
+        let moving = async move { split.replace(&live("spent"), revision, NOW).await };
+        let split = both.split.clone();
+        let removing = async move { split.remove(&pending().key, NOW).await };
+        let (moved, removed) = if held == "removal" {
+            // It has found nothing in B when the grant begins to move.
+            let removing = tokio::spawn(removing);
+            gate.reached().await;
+            let moved = moving.await;
+            gate.open();
+            (moved, removing.await.unwrap())
+        } else {
+            let moving = tokio::spawn(moving);
+            gate.reached().await;
+            // What a replay finds in this moment is spent, so that it knows what it is.
+            let found = both.split.load(&pending().key, NOW).await.unwrap().unwrap().0;
+            assert_eq!(found.stage, Stage::Live);
+            let removed = removing.await;
+            gate.open();
+            (moving.await.unwrap(), removed)
+        };
+        assert!(matches!(moved.unwrap(), Replaced::Replaced(_)), "{held}: the code was spent by this one");
+        assert_eq!(removed.unwrap(), Removed::Removed, "{held}");
+        assert_eq!(both.split.load(&pending().key, NOW).await.unwrap(), None, "{held}");
+        assert_eq!(both.b.load(&pending().key, NOW).await.unwrap(), None, "{held}");
+    }
+}
+
+#[tokio::test]
+async fn where_the_trace_cannot_be_seen_the_move_fails_closed() {
+    let both = both();
+    let Created::Created(revision) = both.split.create(&pending(), NOW).await.unwrap() else {
+        panic!("the key was absent")
+    };
+    both.a.next_load(Fault::Pass);
+    both.a.next_load(Fault::ErrorBefore);
+    let error = both.split.replace(&live("spent"), revision, NOW).await.unwrap_err();
+    assert!(!error.nothing_written && both.a.planned() == 0);
+    assert_eq!(both.b.load(&pending().key, NOW).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -111,10 +168,11 @@ async fn each_crash_point_of_a_move_fails_closed() {
     assert!(both1.split.replace(&live("spent"), revision, NOW).await.unwrap_err().nothing_written);
     assert_eq!(both1.split.load(&pending().key, NOW).await.unwrap(), Some((pending(), revision)));
 
-    // Spent in A, the answer lost, B not reached: nothing is there any more, and nobody can spend it again.
+    // Spent in A, the answer lost, B not reached: nobody can spend it again.
     both1.a.next_replace(Fault::ErrorAfterWrite);
     assert!(!both1.split.replace(&live("spent"), revision, NOW).await.unwrap_err().nothing_written);
-    assert_eq!(both1.split.load(&pending().key, NOW).await.unwrap(), None);
+    let (found, revision) = both1.split.load(&pending().key, NOW).await.unwrap().unwrap();
+    assert_eq!(found, record(Stage::Live, CODE_END, "pending"), "spent, and without tokens");
     assert_eq!(both1.split.replace(&live("spent"), revision, NOW).await.unwrap(), Replaced::Stale);
 
     // Spent in A, B refuses: it must not look as if nothing had been written.
@@ -125,7 +183,8 @@ async fn each_crash_point_of_a_move_fails_closed() {
         };
         both.b.next_create(fault);
         assert!(!both.split.replace(&live("spent"), revision, NOW).await.unwrap_err().nothing_written);
-        assert_eq!(both.split.load(&pending().key, NOW).await.unwrap(), None);
+        let (found, _) = both.split.load(&pending().key, NOW).await.unwrap().unwrap();
+        assert_eq!(found, record(Stage::Live, CODE_END, "pending"), "spent, and without tokens");
         assert_eq!(both.split.replace(&live("spent"), revision, NOW).await.unwrap(), Replaced::Stale);
     }
 
@@ -145,8 +204,8 @@ async fn a_removal_takes_both() {
     moved(&both).await;
     both.a.next_remove(Fault::ErrorBefore);
     assert!(!both.split.remove(&pending().key, NOW).await.unwrap_err().nothing_written);
-    assert_eq!(both.split.load(&pending().key, NOW).await.unwrap(), None);
-    assert_eq!(both.split.remove(&pending().key, NOW).await.unwrap(), Removed::Absent);
+    assert_eq!(both.b.load(&pending().key, NOW).await.unwrap(), None);
+    assert_eq!(both.split.remove(&pending().key, NOW).await.unwrap(), Removed::Removed, "its trace");
     assert_eq!(both.a.load(&pending().key, NOW).await.unwrap(), None);
 }
 
