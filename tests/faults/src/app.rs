@@ -13,6 +13,8 @@ use crate::process::Host;
 
 /// How the identifier of every client begins; this one is always there.
 pub const CLIENT: &str = "app";
+/// The client that introspects: a resource server.
+pub const RESOURCE_SERVER: &str = "app-api";
 /// The secret of all clients.
 pub const SECRET: &str = "a-secret-of-the-harness-0123456789abcdef";
 /// Their redirect URI.
@@ -85,10 +87,21 @@ impl Flow {
 
     /// Asks whether a token is alive (RFC 7662).
     pub async fn introspect(&self, host: &Host, token: &str) -> Said {
-        let form = self.form(&format!("token={token}"));
+        let form = format!("token={token}&client_id={RESOURCE_SERVER}&client_secret={SECRET}");
         let action = Action::Introspect(token.to_owned());
         let ask = async { read_active(&host.pool().post("/introspect", &form).await) };
         self.history.record(action, ask).await
+    }
+
+    /// Asks after every access token that was answered, and tries every refresh token.
+    pub async fn look_at_all(&self, host: &Host) {
+        let tokens = self.history.tokens();
+        for (access, _) in &tokens {
+            self.introspect(host, access).await;
+        }
+        for (_, refresh) in &tokens {
+            self.refresh(host, refresh).await;
+        }
     }
 
     /// Code and redemption in one; the answer of the last one that was asked.
@@ -190,7 +203,7 @@ fn read(answer: &Result<Answer, Lost>, hoped: impl Fn(&Answer) -> Option<Said>) 
     }
     match (answer.status, answer.json()["error"].as_str()) {
         (503, _) => Said::TryAgain,
-        (400, Some(error)) => Said::Refused(error.to_owned()),
+        (400 | 401, Some(error)) => Said::Refused(error.to_owned()),
         _ => Said::Wrong(format!("{} {}", answer.head.lines().next().unwrap_or_default(), answer.body)),
     }
 }

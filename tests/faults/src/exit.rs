@@ -1,4 +1,5 @@
-//! Where a host ends itself on command: before a store is asked to write a grant, or after it has and before anybody is told.
+//! Where a host ends itself, or waits, on command: before a store is asked to write a grant, or after it has and before anybody
+//! is told.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +25,17 @@ pub enum When {
     After,
 }
 
-/// The point at which the host kills itself (SIGKILL).
+/// What the host does at the point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Act {
+    /// It kills itself (SIGKILL).
+    Die,
+    /// The request waits until the point is taken away.
+    Hold,
+}
+
+/// The point, and what happens there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
     /// `live`, or `pending` for the store of codes where there is one.
@@ -33,16 +44,24 @@ pub struct Exit {
     pub call: Call,
     /// Its side.
     pub when: When,
+    /// What happens.
+    pub act: Act,
 }
 
 impl Exit {
-    /// A point at the store of grants.
+    /// The end of the host at the store of grants.
     pub fn live(call: Call, when: When) -> Self {
-        Self { store: "live".to_owned(), call, when }
+        Self { store: "live".to_owned(), call, when, act: Act::Die }
     }
 
-    /// A point at the store of codes.
+    /// The end of the host at the store of codes.
     pub fn pending(call: Call, when: When) -> Self {
-        Self { store: "pending".to_owned(), call, when }
+        Self { store: "pending".to_owned(), call, when, act: Act::Die }
+    }
+
+    /// A wait instead of the end.
+    #[must_use]
+    pub fn hold(self) -> Self {
+        Self { act: Act::Hold, ..self }
     }
 }

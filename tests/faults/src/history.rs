@@ -3,7 +3,7 @@
 //! The model: a code goes from unused to used, once; a family of tokens goes from live to dead, once; a refresh token has one
 //! successor. Requests overlap, so only what is certain counts: an answer that *ended* before a request *began* came before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -80,6 +80,14 @@ impl Said {
                 Some((access.clone(), refresh.clone().unwrap_or_default()))
             }
             _ => None,
+        }
+    }
+
+    /// The code; empty where it is none.
+    pub fn code(&self) -> String {
+        match self {
+            Self::Code(code) => code.clone(),
+            _ => String::new(),
         }
     }
 
@@ -207,6 +215,11 @@ impl History {
         self.len() == 0
     }
 
+    /// Whether an answer was lost.
+    pub fn was_cut(&self) -> bool {
+        self.events.lock().iter().any(|event| event.said == Said::Lost)
+    }
+
     /// All access tokens and refresh tokens that were answered.
     pub fn tokens(&self) -> Vec<(String, String)> {
         let events = self.events.lock();
@@ -254,9 +267,10 @@ impl Model<'_> {
         let bad = self.events.iter().filter(|event| match (&event.action, &event.said) {
             (_, Said::Wrong(_)) => true,
             (_, Said::TryAgain | Said::Lost) => !self.rules.failing,
-            (Action::Redeem(_) | Action::Refresh(_), said) => {
-                !said.is_invalid_grant() && !matches!(said, Said::Tokens { .. })
+            (Action::Redeem(_) | Action::Refresh(_), Said::Refused(error)) => {
+                error != "invalid_grant" && !(error == "invalid_client" && self.disables_client())
             }
+            (Action::Redeem(_) | Action::Refresh(_), said) => !matches!(said, Said::Tokens { .. }),
             (Action::Authorize, said) => !matches!(said, Said::Code(_) | Said::Refused(_)),
             (Action::Introspect(_), said) => !matches!(said, Said::Active(_)),
             (Action::End(_), said) => *said != Said::Done,
@@ -301,21 +315,20 @@ impl Model<'_> {
 
     /// Once a successor was used, its predecessor is not answered any more.
     fn used_again_after_its_successor(&self) -> Vec<String> {
-        let mut found = Vec::new();
+        let mut successors = BTreeMap::<&str, BTreeSet<String>>::new();
         for (token, event) in self.rotations() {
-            let successors: Vec<String> = self
-                .rotations()
-                .filter(|(own, _)| *own == token)
-                .filter_map(|(_, other)| other.said.tokens().map(|(_, refresh)| refresh))
-                .collect();
-            let used = self.rotations().find(|(own, other)| {
-                successors.iter().any(|successor| successor == own) && other.before(event)
-            });
-            if let Some((_, used)) = used {
-                found.push(format!("used again: {event}, after its successor: {used}"));
-            }
+            successors.entry(token).or_default().extend(event.said.tokens().map(|(_, refresh)| refresh));
         }
-        found
+        let used = |token: &str, event: &Event| {
+            let successors = successors.get(token)?;
+            self.rotations().find(|(own, other)| successors.contains(*own) && other.before(event))
+        };
+        self.rotations()
+            .filter_map(|(token, event)| {
+                let (_, used) = used(token, event)?;
+                Some(format!("used again: {event}, after its successor: {used}"))
+            })
+            .collect()
     }
 
     /// What has ended stays so.
@@ -340,6 +353,10 @@ impl Model<'_> {
             Action::Refresh(_) => event.said.is_invalid_grant() && !self.revokes_access(),
             _ => false,
         }
+    }
+
+    fn disables_client(&self) -> bool {
+        self.events.iter().any(|event| event.action == Action::End(End::Operator("disable-client")))
     }
 
     fn revokes_access(&self) -> bool {

@@ -88,6 +88,25 @@ impl Host {
         done(self.pool().post_json("/control/exit", &exit).await)
     }
 
+    /// Takes the point away: who waits there goes on.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn go_on(&self) -> Result<()> {
+        done(self.pool().post_json("/control/exit", &serde_json::Value::Null).await)
+    }
+
+    /// Waits until a request waits at the armed point.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn reached(&self) -> Result<()> {
+        while self.number("/control/held").await? == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+
     /// Sets its clock so far from the system's.
     ///
     /// # Errors
@@ -109,8 +128,12 @@ impl Host {
     /// # Errors
     /// It does not answer.
     pub async fn take_writes(&self) -> Result<u64> {
-        let answer = self.pool().get("/control/writes").await.map_err(|_| "the host does not answer")?;
-        answer.json().as_u64().ok_or_else(|| "no number of writes".into())
+        self.number("/control/writes").await
+    }
+
+    async fn number(&self, path: &str) -> Result<u64> {
+        let answer = self.pool().get(path).await.map_err(|_| "the host does not answer")?;
+        answer.json().as_u64().ok_or_else(|| "no number".into())
     }
 }
 

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::Bed;
 use crate::Result;
-use crate::app::CLIENT;
+use crate::app::Flow;
 use crate::history::{Rules, Said};
 use crate::report::Outcome;
 
@@ -15,14 +15,14 @@ const AT_ONCE: usize = 64;
 
 /// Each round: a code, and all requests for it spread over the hosts.
 pub(super) async fn race(bed: &mut Bed<'_>, processes: usize) -> Result<Outcome> {
-    let hosts = bed.hosts(processes, |_| {})?;
+    let hosts = bed.ready_hosts(processes, |_| {}).await?;
     for host in &hosts {
         host.pool().warm(AT_ONCE / processes).await.map_err(|_| "the host does not listen")?;
     }
     let mut outcome = Outcome::new();
     for round in 0..bed.rounds {
         let host = &hosts[round % processes];
-        let flow = bed.flow(host, CLIENT).await?;
+        let flow = Flow::default();
         let Said::Code(code) = flow.authorize(host).await else {
             outcome.round(flow.history().impossible(&Rules::sound(Duration::ZERO)));
             continue;

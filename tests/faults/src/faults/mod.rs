@@ -1,13 +1,19 @@
 //! The faults, each with the invariant that must hold.
 
+mod clocks;
 mod codes;
+mod endings;
+mod kills;
+mod mixed;
+mod points;
+mod refreshes;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
 
 use crate::Result;
-use crate::app::Flow;
+use crate::app::{CLIENT, Flow, RESOURCE_SERVER};
 use crate::host::Options;
 use crate::process::Host;
 use crate::report::{Outcome, Row};
@@ -31,6 +37,20 @@ impl Bed<'_> {
         let mut options = self.stage.options();
         change(&mut options);
         (0..how_many).map(|_| Host::start(&options)).collect()
+    }
+
+    /// The same, and the clients that are always there are.
+    ///
+    /// # Errors
+    /// One does not come up.
+    pub async fn ready_hosts(&self, how_many: usize, change: impl Fn(&mut Options)) -> Result<Vec<Host>> {
+        let hosts = self.hosts(how_many, change)?;
+        if self.stage.setting.clients.is_some() {
+            for client in [CLIENT, RESOURCE_SERVER] {
+                hosts[0].add_client(client).await?;
+            }
+        }
+        Ok(hosts)
     }
 
     /// A flow of a client that the hosts know.
@@ -71,25 +91,99 @@ impl std::fmt::Debug for Fault {
 pub const ALL: &[Fault] = &[
     Fault {
         id: "code-race-1",
-        what: "one code redeemed by 64 requests at once in one process: one 200, the others invalid_grant, then the grant is \
-               gone",
+        what: "64 requests at once for one code, one process: one 200, the others invalid_grant, then the grant is gone",
         on: |_| true,
-        rounds: (25, 100),
+        rounds: (100, 1000),
         run: |bed| Box::pin(codes::race(bed, 1)),
     },
     Fault {
         id: "code-race-2",
         what: "the same over two processes",
         on: Setting::is_shared,
-        rounds: (25, 100),
+        rounds: (100, 1000),
         run: |bed| Box::pin(codes::race(bed, 2)),
     },
     Fault {
         id: "code-race-4",
         what: "the same over four processes",
         on: Setting::is_shared,
-        rounds: (25, 100),
+        rounds: (100, 1000),
         run: |bed| Box::pin(codes::race(bed, 4)),
+    },
+    Fault {
+        id: "refresh-race-1",
+        what: "200 refreshes at once of one token within the retry window: all get one successor, one writes",
+        on: |_| true,
+        rounds: (10, 100),
+        run: |bed| Box::pin(refreshes::race(bed, 1, true)),
+    },
+    Fault {
+        id: "refresh-race-2",
+        what: "the same over two processes",
+        on: Setting::is_shared,
+        rounds: (10, 100),
+        run: |bed| Box::pin(refreshes::race(bed, 2, true)),
+    },
+    Fault {
+        id: "reuse-race-1",
+        what: "the same without a window: one successor at most, then the grant is gone",
+        on: |_| true,
+        rounds: (10, 100),
+        run: |bed| Box::pin(refreshes::race(bed, 1, false)),
+    },
+    Fault {
+        id: "reuse-race-2",
+        what: "the same over two processes",
+        on: Setting::is_shared,
+        rounds: (10, 100),
+        run: |bed| Box::pin(refreshes::race(bed, 2, false)),
+    },
+    Fault {
+        id: "end-race",
+        what: "refreshes against revocation, replay, removal, disabled client and user, not-before, withdrawn consent, in \
+               random order over two processes: afterwards no token lives, also when enabled again",
+        on: |_| true,
+        rounds: (140, 1000),
+        run: |bed| Box::pin(endings::race(bed)),
+    },
+    Fault {
+        id: "kill",
+        what: "SIGKILL of the process under load, 5 to 500 ms after its start: acknowledged tokens are valid, no code is used \
+               twice, a retry gets the same successor",
+        on: |_| true,
+        rounds: (5, 300),
+        run: |bed| Box::pin(kills::under_load(bed)),
+    },
+    Fault {
+        id: "point",
+        what: "SIGKILL right before and right after each write of a grant: a retry finds what is documented, no second family",
+        on: Setting::is_shared,
+        rounds: (2, 100),
+        run: |bed| Box::pin(points::each(bed)),
+    },
+    Fault {
+        id: "revoked",
+        what: "revoked, removed or disabled, then SIGKILL of the process and of all engines: inactive for ever; the others are \
+               kept where the stores are durable",
+        on: Setting::is_shared,
+        rounds: (2, 15),
+        run: |bed| Box::pin(kills::revoked_stays_revoked(bed)),
+    },
+    Fault {
+        id: "split-down",
+        what: "codes and grants in two stores, one of them down before a redemption or in the middle of it: 503, never two \
+               grants, log in again",
+        on: Setting::is_split,
+        rounds: (1, 10),
+        run: |bed| Box::pin(mixed::one_down(bed)),
+    },
+    Fault {
+        id: "clocks",
+        what: "two processes 10 and 30 s apart: what one issues the other knows and ends; a code lives no longer than its life \
+               and the difference; a retry counts as one up to 15 s before its rotation",
+        on: Setting::is_shared,
+        rounds: (1, 10),
+        run: |bed| Box::pin(clocks::skewed(bed)),
     },
 ];
 

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 
 use super::Apps;
-use crate::exit::{Call, Exit, When};
+use crate::exit::{Act, Call, Exit, When};
 
 /// The system's clock and a settable rest.
 #[derive(Debug, Clone)]
@@ -39,12 +39,13 @@ impl Clock for OffsetClock {
 pub(super) struct Levers {
     clock: OffsetClock,
     exit: Mutex<Option<Exit>>,
+    held: AtomicUsize,
     writes: AtomicUsize,
 }
 
 impl Levers {
     pub(super) fn new(clock: OffsetClock) -> Self {
-        Self { clock, exit: Mutex::new(None), writes: AtomicUsize::new(0) }
+        Self { clock, exit: Mutex::new(None), held: AtomicUsize::new(0), writes: AtomicUsize::new(0) }
     }
 
     pub(super) fn clock(&self) -> OffsetClock {
@@ -55,14 +56,31 @@ impl Levers {
         self.writes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Ends the process where this is the point.
-    pub(super) fn pass(&self, store: &str, call: Call, when: When) {
-        let armed = self.exit.lock();
-        if armed.as_ref().is_some_and(|exit| exit.store == store && exit.call == call && exit.when == when) {
-            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-            // The signal comes before the next answer.
-            std::thread::sleep(Duration::from_secs(60));
+    /// Ends the process, or waits, where this is the point.
+    pub(super) async fn pass(&self, store: &str, call: Call, when: When) {
+        match self.armed(store, call, when) {
+            None => {}
+            Some(Act::Die) => {
+                let _ =
+                    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+                // Nothing is answered before the signal comes.
+                std::thread::sleep(Duration::from_secs(60));
+            }
+            Some(Act::Hold) => {
+                self.held.fetch_add(1, Ordering::SeqCst);
+                while self.armed(store, call, when).is_some() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                self.held.fetch_sub(1, Ordering::SeqCst);
+            }
         }
+    }
+
+    fn armed(&self, store: &str, call: Call, when: When) -> Option<Act> {
+        let armed = self.exit.lock();
+        let here =
+            armed.as_ref().filter(|exit| exit.store == store && exit.call == call && exit.when == when);
+        here.map(|exit| exit.act)
     }
 }
 
@@ -90,6 +108,7 @@ pub(super) fn routes(levers: Arc<Levers>, provider: Provider, clients: Arc<Apps>
     Router::new()
         .route("/control/clock", post(set_clock))
         .route("/control/exit", post(set_exit))
+        .route("/control/held", get(held))
         .route("/control/writes", get(take_writes))
         .route("/control/client", post(add_client))
         .route("/control/operator", post(operate))
@@ -102,6 +121,11 @@ async fn set_clock(State(parts): State<Parts>, Json(offset_ms): Json<i64>) {
 
 async fn set_exit(State(parts): State<Parts>, Json(exit): Json<Option<Exit>>) {
     *parts.levers.exit.lock() = exit;
+}
+
+/// How many requests wait at the point.
+async fn held(State(parts): State<Parts>) -> Json<usize> {
+    Json(parts.levers.held.load(Ordering::SeqCst))
 }
 
 /// How often a grant was written since the last question.

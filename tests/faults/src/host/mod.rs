@@ -158,6 +158,7 @@ fn client(id: &str) -> Client {
             GrantTypeName::REFRESH_TOKEN,
             GrantTypeName::CLIENT_CREDENTIALS,
         ])
+        .change(|client| client.may_introspect = id == app::RESOURCE_SERVER)
         .build()
         .expect("a client")
 }

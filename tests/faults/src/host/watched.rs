@@ -12,6 +12,9 @@ use grantor::store::{
 use super::levers::Levers;
 use crate::exit::{Call, When};
 
+/// The name of the store with the grants.
+const LIVE: &str = "live";
+
 #[derive(Debug)]
 pub(super) struct Watched {
     name: &'static str,
@@ -43,11 +46,13 @@ impl Watched {
         if kind != Kind::GRANT {
             return inner.await;
         }
-        self.levers.pass(self.name, call, When::Before);
+        self.levers.pass(self.name, call, When::Before).await;
         let answer = inner.await;
         if answer.as_ref().is_ok_and(&written) {
-            self.levers.count();
-            self.levers.pass(self.name, call, When::After);
+            if self.name == LIVE {
+                self.levers.count();
+            }
+            self.levers.pass(self.name, call, When::After).await;
         }
         answer
     }
