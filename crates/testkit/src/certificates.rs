@@ -31,7 +31,7 @@ impl Certificates {
     /// # Errors
     /// They cannot be written.
     pub fn new() -> Result<Self> {
-        let made = Self { folder: tempfile::Builder::new().prefix("grantor-certificates-").tempdir()? };
+        let made = Self { folder: crate::folder("certificates")? };
         let ca = made.authority("ca")?;
         let stranger = made.authority("other-ca")?;
         made.signed("server", &["localhost", "127.0.0.1", "::1"], &ca, |_| {})?;

@@ -8,6 +8,7 @@
 //! - [`store_suite!`]: what a store must pass
 //! - [`adapter_suite!`]: what a web adapter must pass
 //! - [`process`]: the test binary as a second process, ports for servers
+//! - [`folder`](folder()): folders that a killed test does not leave behind for long
 //! - [`engine`]: real engines behind stores, started for a test; [`Certificates`] for those that speak TLS, and an [`Impostor`]
 //!   for what must not be told to a stranger
 //! - [`proxy`]: a network before an engine that is slow, silent or cut on command
@@ -17,6 +18,7 @@ mod certificates;
 mod clock;
 pub mod engine;
 mod fault;
+mod folder;
 mod form;
 mod gate;
 mod impostor;
@@ -31,6 +33,7 @@ pub use adapter::AdapterSuite;
 pub use certificates::{Certificates, ServerTls};
 pub use clock::SetClock;
 pub use fault::{Call, Calls, Fault, FaultStore, Landed};
+pub use folder::folder;
 pub use form::Form;
 pub use gate::Gate;
 pub use impostor::Impostor;

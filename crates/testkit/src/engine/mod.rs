@@ -82,7 +82,7 @@ impl Engine {
         start: impl Fn(&Path, u16) -> Result<Command> + Send + Sync + 'static,
         ready: fn(u16) -> bool,
     ) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("grantor-engine-").tempdir()?;
+        let folder = crate::folder("engine")?;
         open_to_all(folder.path())?;
         prepare(folder.path())?;
         let child = spawn(start(folder.path(), port)?, folder.path())?;

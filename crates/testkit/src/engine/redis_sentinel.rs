@@ -107,6 +107,11 @@ impl RedisSentinel {
         servers.find(|server| server.port() == port).ok_or_else(|| Error::other("no server has this port"))
     }
 
+    /// The ports of the Sentinels.
+    pub fn ports(&self) -> Vec<u16> {
+        self.sentinels.iter().map(Engine::port).collect()
+    }
+
     /// The ports of all servers.
     pub fn servers(&self) -> Vec<u16> {
         self.servers.iter().map(Engine::port).collect()
