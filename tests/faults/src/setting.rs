@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::Path;
 
-use grantor_testkit::engine::{self, Engine};
+use grantor_testkit::engine::{self, Engine, RedisCluster, RedisSentinel};
 use tempfile::TempDir;
 
 use crate::Result;
@@ -23,6 +23,10 @@ pub enum Kind {
     Mariadb,
     /// A Redis server.
     Redis,
+    /// A Redis master with a replica, behind three Sentinels.
+    Sentinels,
+    /// A Redis Cluster of three masters.
+    Cluster,
     /// Two memcached servers.
     Memcached,
 }
@@ -35,12 +39,17 @@ impl Kind {
 
     /// Whether what was acknowledged survives the sudden end of the engine and of the process.
     pub const fn is_durable(self) -> bool {
-        !matches!(self, Self::Memory | Self::Memcached)
+        !matches!(self, Self::Memory | Self::Memcached | Self::Sentinels)
+    }
+
+    /// Whether it is a server, or several, of which each is killed and started for itself.
+    pub const fn is_engine(self) -> bool {
+        !self.engines().is_empty()
     }
 
     const fn engines(self) -> &'static [fn() -> std::io::Result<Engine>] {
         match self {
-            Self::Memory | Self::Sqlite => &[],
+            Self::Memory | Self::Sqlite | Self::Sentinels | Self::Cluster => &[],
             Self::Postgres => &[engine::postgres],
             Self::Mariadb => &[engine::mariadb],
             Self::Redis => &[engine::redis],
@@ -51,6 +60,9 @@ impl Kind {
     /// The URL; `patient` gives a call a minute, where it is not the time that is tried.
     fn url(self, ports: &[u16], folder: &Path, patient: bool) -> String {
         let port = ports.first().copied().unwrap_or_default();
+        let all: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        let all = all.join(",");
+        let redis = "deadline_ms=60000&response_ms=60000&connect_ms=60000";
         let (base, with_patience) = match self {
             Self::Memory => ("memory:".to_owned(), ""),
             Self::Sqlite => {
@@ -58,13 +70,10 @@ impl Kind {
             }
             Self::Postgres => (format!("postgres://grantor@127.0.0.1:{port}/postgres"), "deadline_ms=60000"),
             Self::Mariadb => (format!("mysql://root@127.0.0.1:{port}/test"), "timeout_ms=60000"),
-            Self::Redis => {
-                (format!("redis://127.0.0.1:{port}"), "deadline_ms=60000&response_ms=60000&connect_ms=60000")
-            }
-            Self::Memcached => {
-                let servers: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
-                (format!("memcached://{}", servers.join(",")), "deadline_ms=60000")
-            }
+            Self::Redis => (format!("redis://{all}"), redis),
+            Self::Sentinels => (format!("redis+sentinel://{all}/main"), redis),
+            Self::Cluster => (format!("redis+cluster://{all}"), redis),
+            Self::Memcached => (format!("memcached://{all}"), "deadline_ms=60000"),
         };
         if patient && !with_patience.is_empty() { format!("{base}?{with_patience}") } else { base }
     }
@@ -96,6 +105,8 @@ pub const ALL: &[Setting] = &[
     single("PostgreSQL", Kind::Postgres),
     single("MariaDB", Kind::Mariadb),
     single("Redis", Kind::Redis),
+    single("Redis behind Sentinels", Kind::Sentinels),
+    single("Redis Cluster", Kind::Cluster),
     Setting { standing: Some(Kind::Sqlite), ..single("memcached, two servers", Kind::Memcached) },
     Setting {
         pending: Some(Kind::Redis),
@@ -136,6 +147,11 @@ impl Setting {
         self.kinds().into_iter().all(Kind::is_shared)
     }
 
+    /// Whether all its engines can be killed at once and go on where they were. Sentinels would choose another master.
+    pub fn can_be_killed(&self) -> bool {
+        self.is_shared() && !self.kinds().contains(&Kind::Sentinels)
+    }
+
     /// Whether codes and grants survive the sudden end of engines and processes.
     pub fn is_durable(&self) -> bool {
         self.live.is_durable() && self.pending.is_none_or(Kind::is_durable)
@@ -146,10 +162,27 @@ impl Setting {
 #[derive(Debug, Default)]
 pub struct Engines {
     running: BTreeMap<Kind, Vec<Engine>>,
+    sentinels: Option<RedisSentinel>,
+    cluster: Option<RedisCluster>,
 }
 
 impl Engines {
-    fn of(&mut self, kind: Kind) -> Result<&mut Vec<Engine>> {
+    fn start(&mut self, kind: Kind) -> Result<()> {
+        match kind {
+            Kind::Sentinels if self.sentinels.is_none() => self.sentinels = Some(engine::redis_sentinel(1)?),
+            Kind::Cluster if self.cluster.is_none() => self.cluster = Some(engine::redis_cluster(0)?),
+            Kind::Sentinels | Kind::Cluster => {}
+            _ => drop(self.of(kind)?),
+        }
+        Ok(())
+    }
+
+    fn of(&mut self, kind: Kind) -> Result<&mut [Engine]> {
+        match kind {
+            Kind::Sentinels => return Err("servers behind Sentinels are not killed here".into()),
+            Kind::Cluster => return Ok(self.cluster.as_mut().ok_or("there is no Cluster")?.nodes()),
+            _ => {}
+        }
         Ok(match self.running.entry(kind) {
             Entry::Occupied(running) => running.into_mut(),
             Entry::Vacant(place) => {
@@ -193,9 +226,9 @@ impl<'a> Stage<'a> {
     /// An engine is missing, with the line that installs it, or does not come up.
     pub fn new(setting: Setting, engines: &'a mut Engines) -> Result<Self> {
         for kind in setting.kinds() {
-            engines.of(kind)?;
+            engines.start(kind)?;
         }
-        Ok(Self { setting, engines, folder: tempfile::Builder::new().prefix("grantor-faults-").tempdir()? })
+        Ok(Self { setting, engines, folder: grantor_testkit::folder("faults")? })
     }
 
     /// The folder with the files of the stores.
@@ -214,11 +247,26 @@ impl<'a> Stage<'a> {
     }
 
     fn options_with(&self, patient: bool) -> Options {
-        let url = |kind: Kind| {
-            let engines = self.engines.running.get(&kind).map(Vec::as_slice).unwrap_or_default();
-            let ports: Vec<u16> = engines.iter().map(Engine::port).collect();
-            kind.url(&ports, self.folder(), patient)
-        };
+        self.options_over(patient, |kind| self.ports(kind))
+    }
+
+    /// The ports of the engines of a kind.
+    pub fn ports(&self, kind: Kind) -> Vec<u16> {
+        match kind {
+            Kind::Sentinels => self.engines.sentinels.iter().flat_map(RedisSentinel::ports).collect(),
+            Kind::Cluster => self
+                .engines
+                .cluster
+                .iter()
+                .flat_map(|cluster| (0..3).map(|node| cluster.port(node)))
+                .collect(),
+            _ => self.engines.running.get(&kind).into_iter().flatten().map(Engine::port).collect(),
+        }
+    }
+
+    /// The same with other ports for the engines, such as those of proxies before them.
+    pub fn options_over(&self, patient: bool, ports: impl Fn(Kind) -> Vec<u16>) -> Options {
+        let url = |kind: Kind| kind.url(&ports(kind), self.folder(), patient);
         Options {
             store: url(self.setting.live),
             pending: self.setting.pending.map(url),
@@ -232,7 +280,7 @@ impl<'a> Stage<'a> {
     ///
     /// # Errors
     /// They did not run, and do not come up.
-    pub fn engines(&mut self, kind: Kind) -> Result<&mut Vec<Engine>> {
+    pub fn engines(&mut self, kind: Kind) -> Result<&mut [Engine]> {
         self.engines.of(kind)
     }
 
@@ -254,6 +302,9 @@ impl<'a> Stage<'a> {
     pub fn start_again(&mut self, kind: Kind) -> Result<()> {
         for engine in self.engines.of(kind)? {
             engine.start_again()?;
+        }
+        if let (Kind::Cluster, Some(cluster)) = (kind, &self.engines.cluster) {
+            cluster.wait_until_whole()?;
         }
         Ok(())
     }

@@ -21,11 +21,6 @@ enum Moment {
     Between,
 }
 
-/// Whether the kind is a server that can be killed.
-fn can_be_down(kind: Kind) -> bool {
-    !matches!(kind, Kind::Memory | Kind::Sqlite)
-}
-
 /// Each round: each store that can be down, at each moment.
 pub(super) async fn one_down(bed: &mut Bed<'_>) -> Result<Outcome> {
     let setting = bed.stage.setting;
@@ -39,7 +34,7 @@ pub(super) async fn one_down(bed: &mut Bed<'_>) -> Result<Outcome> {
     let mut outcome = Outcome::new();
     let (mut again, mut kept) = (0, 0);
     for _ in 0..bed.rounds {
-        for kind in [pending, setting.live].into_iter().filter(|kind| can_be_down(*kind)) {
+        for kind in [pending, setting.live].into_iter().filter(|kind| kind.is_engine()) {
             for moment in [Moment::Before, Moment::Between] {
                 let flow = Flow::default();
                 let code = flow.authorize(&host).await.code();

@@ -165,7 +165,7 @@ pub const ALL: &[Fault] = &[
         id: "revoked",
         what: "revoked, removed or disabled, then SIGKILL of the process and of all engines: inactive for ever; the others are \
                kept where the stores are durable",
-        on: Setting::is_shared,
+        on: Setting::can_be_killed,
         rounds: (2, 15),
         run: |bed| Box::pin(kills::revoked_stays_revoked(bed)),
     },
