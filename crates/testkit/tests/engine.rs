@@ -4,7 +4,8 @@
 use std::net::TcpStream;
 
 use grantor_testkit::engine::{
-    Engine, ask, mariadb, memcached, postgres, redis, redis_cluster, redis_sentinel, redis_with,
+    Engine, ask, mariadb, memcached, mongodb, mongodb_is_stand_in, postgres, redis, redis_cluster,
+    redis_sentinel, redis_with,
 };
 
 fn comes_and_goes(start: fn() -> std::io::Result<Engine>) {
@@ -80,4 +81,14 @@ fn a_cluster_goes_on_with_a_replica() {
     assert_eq!(cluster.owner(0, 1).unwrap(), 3);
     cluster.nodes()[0].start_again().unwrap();
     cluster.wait_until_whole().unwrap();
+}
+
+#[test]
+fn mongodb_comes_and_goes() {
+    comes_and_goes(mongodb);
+    if mongodb_is_stand_in() {
+        eprintln!(
+            "\nnot checked: mongod itself: there is none on the PATH, this was the stand-in mongo-java-server"
+        );
+    }
 }

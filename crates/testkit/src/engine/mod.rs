@@ -9,6 +9,7 @@
 
 mod mariadb;
 mod memcached;
+mod mongodb;
 mod postgres;
 mod redis;
 mod redis_cluster;
@@ -18,6 +19,7 @@ mod tls;
 
 pub use mariadb::{mariadb, mariadb_tls};
 pub use memcached::{memcached, memcached_tls};
+pub use mongodb::{mongodb, mongodb_is_stand_in};
 pub use postgres::{postgres, postgres_tls};
 pub use redis::{redis, redis_tls, redis_with};
 pub use redis_cluster::{RedisCluster, redis_cluster, redis_cluster_with};
