@@ -190,11 +190,13 @@ pub(crate) fn check<S: Clone>(suite: &S, checks: &[Check<S>], name: &str) {
     match row.outcome {
         Outcome::Passed => {}
         Outcome::Failed(why) => panic!("{}: {}\n  {why}", row.check, row.demand),
-        Outcome::NotChecked(why) => {
-            // Not through `println!`, which the test harness shows of failed tests only.
-            let _ = writeln!(std::io::stderr(), "\nnot checked: {} ({why})", row.demand);
-        }
+        Outcome::NotChecked(why) => not_checked(&format!("{} ({why})", row.demand)),
     }
+}
+
+/// Says what was not checked, not through `println!`, which the test harness shows of failed tests only.
+pub(crate) fn not_checked(what: &str) {
+    let _ = writeln!(std::io::stderr(), "\nnot checked: {what}");
 }
 
 /// The tests that a macro makes are the checks of the suite: all of them, in their order.

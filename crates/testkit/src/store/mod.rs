@@ -74,6 +74,8 @@ pub struct StoreSuite {
     open: Hook,
     reopen: Option<Hook>,
     second: Option<Hook>,
+    /// The engine is not the one that the store is for.
+    stand_in: bool,
     /// Where the folders of the places are made.
     inside: PathBuf,
     /// The test of this binary that a second process runs.
@@ -138,7 +140,15 @@ impl StoreSuite {
         F: Future<Output = Arc<dyn Store>> + Send + 'static,
     {
         let inside = std::env::temp_dir();
-        Self { store, open: hook(open), reopen: None, second: None, inside, part: String::new() }
+        Self {
+            store,
+            open: hook(open),
+            reopen: None,
+            second: None,
+            stand_in: false,
+            inside,
+            part: String::new(),
+        }
     }
 
     /// With the hook that ends the engine without warning, if the store has one outside of the process, starts it and
@@ -159,6 +169,17 @@ impl StoreSuite {
         F: Future<Output = Arc<dyn Store>> + Send + 'static,
     {
         self.second = Some(hook(second));
+        self
+    }
+
+    /// Whether the engine only stands in for the one that the store is for. Then what a kill leaves is not asked, for it would
+    /// be told of another engine, and each check says so.
+    #[must_use]
+    pub fn stand_in(mut self, stand_in: bool) -> Self {
+        self.stand_in = stand_in;
+        if stand_in {
+            self.reopen = None;
+        }
         self
     }
 
@@ -202,6 +223,12 @@ impl StoreSuite {
     /// Where the check fails, or there is none of this name.
     pub fn check(&self, name: &str) {
         suite::check(self, CHECKS, name);
+        if self.stand_in {
+            suite::not_checked(&format!(
+                "the store suite on the engine itself: {} ran on a stand-in",
+                self.store
+            ));
+        }
     }
 
     /// Compares the tests that the macro makes with the checks.
@@ -221,6 +248,9 @@ impl StoreSuite {
     }
 
     fn no_hook(&self, name: &str) -> Stop {
+        if self.stand_in && name == "reopen_after_kill" {
+            return Stop::NotChecked(format!("{} runs on a stand-in, which is not killed", self.store));
+        }
         Stop::NotChecked(format!("{} gives no hook {name}", self.store))
     }
 }
@@ -237,7 +267,7 @@ where
 /// `open` is an async function from a [`Place`](crate::Place) to the store, see [`StoreSuite::new`](crate::StoreSuite::new).
 /// The other hooks may be missing, then the suite says what it did not check:
 /// [`reopen_after_kill`](crate::StoreSuite::reopen_after_kill), [`second_process`](crate::StoreSuite::second_process).
-/// [`places_in`](crate::StoreSuite::places_in) stands after them.
+/// [`stand_in`](crate::StoreSuite::stand_in) and [`places_in`](crate::StoreSuite::places_in) stand after them.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -257,6 +287,7 @@ macro_rules! store_suite {
         store: $store:expr, open: $open:expr
         $(, reopen_after_kill: $reopen:expr)?
         $(, second_process: $second:expr)?
+        $(, stand_in: $stand_in:expr)?
         $(, places_in: $folder:expr)? $(,)?
     ) => {
         /// Does nothing unless a parent asked for it.
@@ -271,6 +302,7 @@ macro_rules! store_suite {
             $crate::StoreSuite::new($store, $open)
                 $(.reopen_after_kill($reopen))?
                 $(.second_process($second))?
+                $(.stand_in($stand_in))?
                 $(.places_in($folder))?
                 .tests_in(module_path!());
             s01_present_from_create_until_remove
