@@ -1,8 +1,8 @@
 //! OAuth 2.0 authorization server framework: grants, stores, site adapters, web adapters.
 //!
 //! This crate has nothing of its own: it brings the parts together under one name. Features: `memory` and `axum` (on by
-//! default), `sqlite`, `postgres`, `mysql`, `redis`, `memcached`, `actix`, `guard`, and `legacy` for the implicit and the password
-//! grant.
+//! default), `sqlite`, `postgres`, `mysql`, `redis`, `memcached`, `mongodb`, `actix`, `guard`, and `legacy` for the implicit and
+//! the password grant.
 
 pub use grantor_core::*;
 
@@ -33,6 +33,10 @@ pub use grantor_store_redis as redis;
 /// Stores in memcached.
 #[cfg(feature = "memcached")]
 pub use grantor_store_memcached as memcached;
+
+/// Stores in MongoDB.
+#[cfg(feature = "mongodb")]
+pub use grantor_store_mongodb as mongodb;
 
 /// Mounts grantor in axum and in every other server that speaks tower.
 #[cfg(feature = "axum")]

@@ -31,7 +31,7 @@ pub(super) const SETTINGS: &[Setting<Config>] = &[
         "store",
         String,
         store,
-        "Where clients, users and grants are kept: `sqlite:FILE`, `postgres://USER:PASSWORD@HOST/DATABASE`, `mysql://USER:PASSWORD@HOST/DATABASE` (or `mariadb:`), `redis://HOST`, `redis+sentinel://HOST/MASTER`, `redis+cluster://HOST` or `memory:`. A relative path begins at `data_dir`"
+        "Where clients, users and grants are kept: `sqlite:FILE`, `postgres://USER:PASSWORD@HOST/DATABASE`, `mysql://USER:PASSWORD@HOST/DATABASE` (or `mariadb:`), `redis://HOST`, `redis+sentinel://HOST/MASTER`, `redis+cluster://HOST`, `mongodb://USER:PASSWORD@HOST/DATABASE` or `memory:`. A relative path begins at `data_dir`"
     ),
     setting!(
         "",

@@ -2,6 +2,8 @@
 //! [`promises::ROWS`].
 
 mod memory;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
@@ -30,6 +32,8 @@ const ENGINES: &[&dyn Engine] = &[
     &mysql::Mysql,
     #[cfg(feature = "redis")]
     &redis::Redis,
+    #[cfg(feature = "mongodb")]
+    &mongodb::Mongodb,
 ];
 
 /// There is a store of this scheme, and it does not suit the ready server, which has one store for all.
@@ -178,7 +182,7 @@ mod tests {
 
     #[test]
     fn an_unknown_scheme_names_those_that_exist() {
-        for bad in ["mongodb://u:secret@h/db", "sqlite", "", "sqlite3:x"] {
+        for bad in ["couchdb://u:secret@h/db", "sqlite", "", "sqlite3:x"] {
             let why = check(bad, Path::new(".")).unwrap_err();
             assert!(why.contains("\"memory:\"") && why.contains("\"sqlite:grantor.db\""), "{why}");
             assert!(!why.contains("secret"), "{why}");
@@ -188,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg(all(feature = "postgres", feature = "mysql", feature = "redis"))]
+    #[cfg(all(feature = "postgres", feature = "mysql", feature = "redis", feature = "mongodb"))]
     fn every_engine_of_the_whole_build_takes_its_urls() {
         for good in [
             "redis://h",
@@ -198,6 +202,7 @@ mod tests {
             "postgresql://u@h/d",
             "mysql://h/d",
             "mariadb://h/d",
+            "mongodb://h,i/d",
         ] {
             assert_eq!(check(good, Path::new(".")), Ok(()), "{good}");
             assert!(is_shared(good));

@@ -124,6 +124,20 @@ pub(super) const REDIS: Row = Row {
     processes: "any number",
 };
 
+pub(super) const MONGODB: Row = Row {
+    store: "MongoDB",
+    folder: "mongodb",
+    url: "`mongodb://USER@HOST/DATABASE`",
+    durable: Holds::Where(
+        "with a replica set, or a standalone server whose storage is persistent (not the in-memory engine); so far shown on a stand-in only",
+    ),
+    never_rewinds: Holds::Where("where it is durable: each write is in the journals of a majority"),
+    keeps: Holds::Always,
+    largest_body: "1 MiB",
+    index: Holds::Always,
+    processes: "any number",
+};
+
 const MEMCACHED: Row = Row {
     store: "memcached",
     folder: "memcached",
@@ -137,7 +151,7 @@ const MEMCACHED: Row = Row {
 };
 
 /// All that there are, those that the ready server does not take too.
-pub(crate) const ROWS: &[Row] = &[MEMORY, SQLITE, POSTGRES, MYSQL, REDIS, MEMCACHED];
+pub(crate) const ROWS: &[Row] = &[MEMORY, SQLITE, POSTGRES, MYSQL, REDIS, MONGODB, MEMCACHED];
 
 /// What it means that a promise is missing.
 struct Missing {
