@@ -101,11 +101,11 @@ pub(crate) fn app() -> Router {
         .with_state(Arc::new(shared))
 }
 
-fn fields(text: &[u8]) -> HashMap<String, String> {
+pub(crate) fn fields(text: &[u8]) -> HashMap<String, String> {
     form_urlencoded::parse(text).into_owned().collect()
 }
 
-fn json(value: &serde_json::Value) -> Response {
+pub(crate) fn json(value: &serde_json::Value) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),

@@ -5,8 +5,30 @@ use std::path::Path;
 
 /// Nanoseconds that all living threads of a process have run.
 pub(crate) fn of_process(process: u32) -> f64 {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("/proc");
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten();
     threads.filter_map(|thread| of_thread(&thread.ok()?.path())).sum()
+}
+
+/// The same of a process and of all that descend from it.
+pub(crate) fn of_tree(process: u32) -> f64 {
+    let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|id| Some((id, parent(id)?)))
+        .collect();
+    let mut tree = vec![process];
+    let mut next = 0;
+    while let Some(&of) = tree.get(next) {
+        tree.extend(parents.iter().filter(|(_, parent)| *parent == of).map(|(id, _)| *id));
+        next += 1;
+    }
+    tree.into_iter().map(of_process).sum()
+}
+
+fn parent(process: u32) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name of the program stands in brackets and may have spaces.
+    text.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn of_thread(folder: &Path) -> Option<f64> {

@@ -49,9 +49,9 @@ pub(crate) fn run() {
         let (mut a, mut b, mut ratio) = (Figures::default(), Figures::default(), Figures::default());
         for _ in 0..ROUNDS {
             let few = Server::start("memory", &few_folder, FEW);
-            let at_few = measure(&few, workload, OPERATIONS, tokens(&few_folder)).cpu;
+            let at_few = measure(&few, None, workload, OPERATIONS, tokens(&few_folder)).cpu;
             drop(few);
-            let at_many = measure(&many, workload, OPERATIONS, tokens(&many_folder)).cpu;
+            let at_many = measure(&many, None, workload, OPERATIONS, tokens(&many_folder)).cpu;
             a.push(at_few / 1000.0);
             b.push(at_many / 1000.0);
             ratio.push(at_many / at_few);

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use bytes::Bytes;
 use grantor::axum::GrantorService;
 use grantor::memory::MemoryStore;
-use grantor::sqlite::{Options, SqliteStore};
-use grantor::store::Store;
 use grantor::{
     Approval, Ask, AuthMethod, AuthorizationCode, BoxError, Client, ClientCredentials, Ctx, Decision,
     GrantTypeName, Provider, RefreshToken, ScopeSet, Scopes, SiteAdapter, StaticClients,
@@ -16,8 +15,8 @@ use grantor::{
 
 use http::{Request, header};
 
-use crate::bare;
 use crate::workload::{CLIENT, REDIRECT, SECRET, client_credentials_form, field};
+use crate::{bare, engines, raw};
 
 #[derive(Debug)]
 struct Yes;
@@ -30,21 +29,24 @@ impl SiteAdapter for Yes {
 }
 
 /// Serves until it is ended.
-pub(crate) fn serve(what: &str, port: u16, folder: &str, tokens: usize) {
+pub(crate) fn serve(what: &str, port: u16, place: &str, tokens: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        let app = app(what, port, Path::new(folder), tokens).await;
+        let app = app(what, port, place, tokens).await;
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("a free port");
         axum::serve(listener, app).await.expect("serving");
     });
 }
 
-pub(crate) async fn app(what: &str, port: u16, folder: &Path, tokens: usize) -> Router {
+pub(crate) async fn app(what: &str, port: u16, place: &str, tokens: usize) -> Router {
     if what == "bare" {
         return bare::app();
     }
-    let provider = provider(what, folder, port);
-    fill(&provider, tokens, folder).await;
+    if let Some(store) = what.strip_prefix("raw-") {
+        return raw::app(store, place).await;
+    }
+    let provider = provider(what, place, port).await;
+    fill(&provider, tokens, Path::new(place)).await;
     Router::new().fallback_service(GrantorService::new(provider))
 }
 
@@ -70,15 +72,8 @@ async fn fill(provider: &Provider, tokens: usize, folder: &Path) {
     std::fs::write(folder.join("tokens"), some).expect("to write the tokens");
 }
 
-fn provider(store: &str, folder: &Path, port: u16) -> Provider {
-    let store: Arc<dyn Store> = match store {
-        "memory" => Arc::new(MemoryStore::new()),
-        "sqlite" => {
-            let options = Options::at(folder.join("bench.db"));
-            Arc::new(SqliteStore::open(&options).expect("a database"))
-        }
-        other => panic!("no store {other}"),
-    };
+async fn provider(store: &str, place: &str, port: u16) -> Provider {
+    let opened = engines::open(store, place).await;
     let scopes = Scopes::parse("read").expect("a scope");
     let client = Client::builder(CLIENT)
         .secret(SECRET)
@@ -91,12 +86,16 @@ fn provider(store: &str, folder: &Path, port: u16) -> Provider {
         ])
         .build()
         .expect("a client");
-    Provider::builder(format!("http://localhost:{port}"))
-        .shared_store(store)
+    let provider = Provider::builder(format!("http://localhost:{port}"));
+    // Disabled and not-before need a store that keeps.
+    let provider =
+        if store == "memcached" { provider.standing_store(Arc::new(MemoryStore::new())) } else { provider };
+    provider
+        .shared_store(opened)
         .clients(StaticClients::new([client]))
         .site(Yes)
         .scopes(ScopeSet::new(scopes))
-        .grant(AuthorizationCode::new())
+        .grant(AuthorizationCode::new().code_lifetime(Duration::from_secs(600)))
         .grant(RefreshToken::new())
         .grant(ClientCredentials::new())
         .build()

@@ -17,7 +17,8 @@ pub(crate) fn run(what: &str, workload: &str, operations: usize) {
     let folder = Folder::new("inside");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let mut connection = Connection::inside(host::app(what, 8080, folder.path(), 0).await);
+        let mut connection =
+            Connection::inside(host::app(what, 8080, &folder.path().display().to_string(), 0).await);
         let mut state = VecDeque::new();
         workload.prepare(&mut connection, &mut state, operations).await;
         for _ in 0..WARM_UP {

@@ -7,13 +7,16 @@
 mod bare;
 mod client;
 mod cpu;
+mod engines;
 mod figures;
 mod growth;
 mod host;
 mod inside;
+mod raw;
 mod requests;
 mod server;
 mod start;
+mod stores;
 mod workload;
 
 use crate::figures::heading;
@@ -29,10 +32,16 @@ usage: bench                    everything, in about five minutes
            --connections N      connections that each wait for their answer (16)
            --only WORKLOAD      client_credentials, introspect, code_flow or refresh
            --store STORE        memory or sqlite; both where nothing is said
+       bench stores [OPTIONS]   every store beside one round trip to its engine, which is started for it
+           --rounds N           rounds, each of which measures the round trip, then the request (5)
+           --operations N       operations of one measurement (6400)
+           --connections N      connections that each wait for their answer (64)
+           --only REQUEST       client_credentials, introspect, redeem, refresh or code_flow
+           --store STORE        memory, sqlite, postgres, mysql, redis or memcached; all where nothing is said
        bench start              from the start of a process to its first answer
        bench growth             a thousand and a million living tokens: CPU, bytes, the longest stall
-       bench serve bare|memory|sqlite PORT FOLDER [TOKENS]
-                                one of the servers, with so many tokens issued before it listens
+       bench serve bare|STORE|raw-STORE PORT PLACE [TOKENS]
+                                one of the servers, with so many tokens issued before it listens; PLACE is a folder or a URL
        bench inside bare|memory|sqlite WORKLOAD OPERATIONS
                                 the same without sockets, in one thread: for a profiler
 
@@ -54,6 +63,7 @@ fn main() {
             growth::run();
         }
         ["requests", options @ ..] => requests::run(&requests::Options::parse(options)),
+        ["stores", options @ ..] => stores::run(&stores::Options::parse(options)),
         ["start"] => start::run(),
         ["growth"] => growth::run(),
         ["serve", what, port, folder, tokens @ ..] => {

@@ -48,12 +48,15 @@ impl Options {
 pub(crate) struct Measured {
     /// Nanoseconds of the server's processor time for one operation.
     pub(crate) cpu: f64,
+    /// The same of the engine behind it.
+    pub(crate) engine: f64,
     pub(crate) per_second: f64,
 }
 
 /// Drives a server with as many connections as `given` has entries, each of which begins with its state.
 pub(crate) fn measure(
     server: &Server,
+    engine: Option<u32>,
     workload: Workload,
     operations: usize,
     given: Vec<VecDeque<String>>,
@@ -71,7 +74,8 @@ pub(crate) fn measure(
             }
             ready.push((connection, state));
         }
-        let (cpu, since) = (cpu::of_process(server.process()), Instant::now());
+        let engine_cpu = || engine.map_or(0.0, cpu::of_tree);
+        let (cpu, before, since) = (cpu::of_process(server.process()), engine_cpu(), Instant::now());
         let tasks: Vec<_> = ready
             .into_iter()
             .map(|(mut connection, mut state)| {
@@ -86,7 +90,11 @@ pub(crate) fn measure(
             task.await.expect("every operation to succeed");
         }
         let per_second = f64::from(count) / since.elapsed().as_secs_f64();
-        Measured { cpu: (cpu::of_process(server.process()) - cpu) / f64::from(count), per_second }
+        Measured {
+            cpu: (cpu::of_process(server.process()) - cpu) / f64::from(count),
+            engine: (engine_cpu() - before) / f64::from(count),
+            per_second,
+        }
     })
 }
 
@@ -124,7 +132,7 @@ pub(crate) fn run(options: &Options) {
                 let server = Server::start(what, &own, 0);
                 let operations = options.operations / if *what == "sqlite" { 4 } else { 1 };
                 let measured =
-                    measure(&server, workload, operations, vec![VecDeque::new(); options.connections]);
+                    measure(&server, None, workload, operations, vec![VecDeque::new(); options.connections]);
                 if *what == "bare" {
                     bare = measured.cpu;
                 }

@@ -1,5 +1,6 @@
 //! A server as a process of its own, which ends with the value.
 
+use std::ffi::OsStr;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,9 +13,9 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts `bench serve` and waits until it listens.
-    pub(crate) fn start(what: &str, folder: &Path, tokens: usize) -> Self {
+    pub(crate) fn start(what: &str, place: impl AsRef<OsStr>, tokens: usize) -> Self {
         let port = free_port();
-        let child = command(what, port, folder, tokens).spawn().expect("to start a server");
+        let child = command(what, port, place, tokens).spawn().expect("to start a server");
         let server = Self { child, port };
         let since = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -42,9 +43,9 @@ impl Drop for Server {
 }
 
 /// The command that starts one of our own servers.
-pub(crate) fn command(what: &str, port: u16, folder: &Path, tokens: usize) -> Command {
+pub(crate) fn command(what: &str, port: u16, place: impl AsRef<OsStr>, tokens: usize) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the path of this program"));
-    command.args(["serve", what, &port.to_string()]).arg(folder).arg(tokens.to_string());
+    command.args(["serve", what, &port.to_string()]).arg(place).arg(tokens.to_string());
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command
 }

@@ -23,6 +23,12 @@ pub(crate) enum Workload {
     Introspect,
     CodeFlow,
     Refresh,
+    /// The second half of a code flow.
+    Redeem,
+    /// One round trip to the engine, see [`crate::raw`].
+    RawRead,
+    RawInsert,
+    RawUpdate,
 }
 
 impl Workload {
@@ -35,6 +41,10 @@ impl Workload {
             Self::Introspect => "introspect",
             Self::CodeFlow => "code_flow",
             Self::Refresh => "refresh",
+            Self::Redeem => "redeem",
+            Self::RawRead => "one read",
+            Self::RawInsert => "one insert",
+            Self::RawUpdate => "one update",
         }
     }
 
@@ -42,7 +52,7 @@ impl Workload {
     pub(crate) const fn aim(self) -> f64 {
         match self {
             Self::ClientCredentials | Self::Introspect => 1.25,
-            Self::CodeFlow | Self::Refresh => 1.4,
+            _ => 1.4,
         }
     }
 
@@ -54,7 +64,17 @@ impl Workload {
         operations: usize,
     ) {
         match self {
-            Self::ClientCredentials | Self::CodeFlow => {}
+            Self::ClientCredentials | Self::CodeFlow | Self::RawInsert => {}
+            Self::Redeem => {
+                for _ in 0..operations + WARM_UP {
+                    state.push_back(code(connection).await);
+                }
+            }
+            Self::RawRead | Self::RawUpdate => {
+                while state.len() < 64 {
+                    state.push_back(field(&raw(connection, Self::RawInsert, None).await, "key"));
+                }
+            }
             Self::Introspect => {
                 while state.len() < 64 {
                     state.push_back(field(&client_credentials(connection).await, "access_token"));
@@ -84,6 +104,18 @@ impl Workload {
             Self::CodeFlow => {
                 code_flow(connection).await;
             }
+            Self::Redeem => {
+                let code = state.pop_front().expect("a code");
+                redeem(connection, &code).await;
+            }
+            Self::RawInsert => {
+                raw(connection, self, None).await;
+            }
+            Self::RawRead | Self::RawUpdate => {
+                let key = state.pop_front().expect("a key");
+                raw(connection, self, Some(&key)).await;
+                state.push_back(key);
+            }
             Self::Refresh => {
                 let token = state.pop_front().expect("a token");
                 let form = format!(
@@ -103,8 +135,24 @@ async fn client_credentials(connection: &mut Connection) -> String {
     connection.post("/token", &client_credentials_form()).await
 }
 
+/// One round trip of the bare handler over an engine; the form is as long as that of a token request.
+async fn raw(connection: &mut Connection, step: Workload, key: Option<&str>) -> String {
+    let path = match step {
+        Workload::RawRead => "/raw/read",
+        Workload::RawInsert => "/raw/insert",
+        _ => "/raw/update",
+    };
+    let key = key.map(|key| format!("&key={key}")).unwrap_or_default();
+    connection.post(path, &format!("{}{key}", client_credentials_form())).await
+}
+
 /// GET authorize, approved at once, and the redemption of the code; gives the refresh token.
 async fn code_flow(connection: &mut Connection) -> String {
+    let code = code(connection).await;
+    redeem(connection, &code).await
+}
+
+async fn code(connection: &mut Connection) -> String {
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER.as_bytes()));
     let location = connection
         .get_location(&format!(
@@ -112,7 +160,11 @@ async fn code_flow(connection: &mut Connection) -> String {
              &state=xyz&code_challenge={challenge}&code_challenge_method=S256"
         ))
         .await;
-    let code = location.split(['?', '&']).find_map(|part| part.strip_prefix("code=")).expect("a code");
+    let code = location.split(['?', '&']).find_map(|part| part.strip_prefix("code="));
+    code.expect("a code").to_owned()
+}
+
+async fn redeem(connection: &mut Connection, code: &str) -> String {
     let form = format!(
         "grant_type=authorization_code&code={code}&redirect_uri=http%3A%2F%2Flocalhost%2Fcallback\
          &code_verifier={VERIFIER}&client_id={CLIENT}&client_secret={SECRET}"
