@@ -1,17 +1,19 @@
 //! Disabled and not-before of clients, users, consents and all: what ends grants without touching them.
 //!
 //! A standing is a small record of its own, so that it works for embedders without a user store and for clients from a
-//! file. Issuing, redeeming and refreshing read it fresh; introspection may use a copy up to a second old.
+//! file; a user's consents stand in the record of the user. Issuing, redeeming and refreshing read it fresh; introspection
+//! may use a copy up to a second old.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::try_join3;
 use minicbor::{Decode, Encode};
 use quick_cache::sync::Cache;
 
 use crate::clock::Timestamp;
-use crate::store::{Body, Created, Key, Kind, Record, Removed, Replaced, Stage, Store, StoreError, load};
+use crate::store::{Body, Created, Key, Kind, Record, Replaced, Stage, Store, StoreError, Together, load};
 
 /// Whose standing it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +41,8 @@ impl Whose<'_> {
         match self {
             Self::All => *ALL,
             Self::Client(client) => Key::named_by(Kind::STANDING, &["client\0", client]),
-            Self::Subject(subject) => Key::named_by(Kind::STANDING, &["subject\0", subject]),
-            Self::Consent { client, subject } => {
-                Key::named_by(Kind::STANDING, &["consent\0", client, "\0", subject])
+            Self::Subject(subject) | Self::Consent { subject, .. } => {
+                Key::named_by(Kind::STANDING, &["subject\0", subject])
             }
         }
     }
@@ -79,7 +80,23 @@ impl Standing {
     }
 }
 
-impl Body for Standing {
+/// What a record says: the standing of all, of a client, or of a user and the user's consents.
+#[derive(Debug, Clone, Default, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Kept {
+    #[n(0)]
+    disabled: bool,
+    #[n(1)]
+    not_before: i64,
+    /// By client. Who has none, as most, has no list.
+    #[n(2)]
+    consents: Option<Vec<(String, Standing)>>,
+}
+
+/// So many consents of one user are kept apart.
+const MOST_CONSENTS: usize = 200;
+
+impl Body for Kept {
     const VERSION: u8 = 1;
     fn write(&self, out: &mut Vec<u8>) {
         // Writing into a Vec cannot fail.
@@ -90,11 +107,55 @@ impl Body for Standing {
     }
 }
 
+impl Kept {
+    fn own(&self) -> Standing {
+        Standing { disabled: self.disabled, not_before: self.not_before }
+    }
+
+    fn consent(&self, client: &str) -> Standing {
+        let found = self.consents.iter().flatten().find(|(of, _)| of == client);
+        found.map(|(_, standing)| *standing).unwrap_or_default()
+    }
+
+    fn get(&self, whose: Whose<'_>) -> Standing {
+        match whose {
+            Whose::Consent { client, .. } => self.consent(client),
+            _ => self.own(),
+        }
+    }
+
+    fn set(&mut self, whose: Whose<'_>, standing: Standing) {
+        let Whose::Consent { client, .. } = whose else {
+            Standing { disabled: self.disabled, not_before: self.not_before } = standing;
+            return;
+        };
+        let mut consents = self.consents.take().unwrap_or_default();
+        consents.retain(|(of, _)| of != client);
+        if standing != Standing::default() {
+            consents.push((client.to_owned(), standing));
+        }
+        if consents.len() > MOST_CONSENTS {
+            self.fold(&mut consents);
+        }
+        self.consents = Some(consents).filter(|consents| !consents.is_empty());
+    }
+
+    /// Makes room: what the longest ended consent gave is dead, and from now on all that this user gave until then.
+    fn fold(&mut self, consents: &mut Vec<(String, Standing)>) {
+        let enabled = consents.iter().enumerate().filter(|(_, (_, standing))| !standing.disabled);
+        let oldest = enabled.min_by_key(|(_, (_, standing))| standing.not_before).map(|(at, _)| at);
+        if let Some(at) = oldest {
+            let (_, folded) = consents.remove(at);
+            self.not_before = self.not_before.max(folded.not_before);
+        }
+    }
+}
+
 /// Reads and changes standings.
 #[derive(Debug)]
 pub struct Standings {
-    store: Arc<dyn Store>,
-    copies: Cache<Key, (Timestamp, Standing)>,
+    kept: Together<Kept>,
+    copies: Cache<Key, (Timestamp, Kept)>,
     copy_for: Duration,
 }
 
@@ -104,7 +165,7 @@ const TRIES: usize = 10;
 impl Standings {
     /// Standings in this store; a copy may be up to `copy_for` old.
     pub fn new(store: Arc<dyn Store>, copy_for: Duration) -> Self {
-        Self { store, copies: Cache::new(20_000), copy_for }
+        Self { kept: Together::new(store), copies: Cache::new(20_000), copy_for }
     }
 
     /// One standing as it is now.
@@ -112,8 +173,7 @@ impl Standings {
     /// # Errors
     /// [`StoreError`] where the engine does not answer.
     pub async fn get(&self, whose: Whose<'_>, now: Timestamp) -> Result<Standing, StoreError> {
-        let found = load::<Standing>(self.store.as_ref(), &whose.key(), now).await?;
-        Ok(found.map(|loaded| *loaded.value).unwrap_or_default())
+        Ok(self.kept.alone(&whose.key(), now).await?.get(whose))
     }
 
     /// All that concerns a grant of this client and subject, read now.
@@ -126,11 +186,17 @@ impl Standings {
         subject: Option<&str>,
         now: Timestamp,
     ) -> Result<Standing, StoreError> {
-        let mut standing = Standing::default();
-        for whose in concerned(client, subject).into_iter().flatten() {
-            standing = standing.and(self.get(whose, now).await?);
-        }
-        Ok(standing)
+        let of_subject = async {
+            match subject {
+                Some(subject) => self.kept.alone(&Whose::Subject(subject).key(), now).await,
+                None => Ok(Kept::default()),
+            }
+        };
+        // At the same time, so that a store behind a server is waited for once. Many requests need the first two.
+        let all = self.kept.shared(*ALL, now);
+        let of_client = self.kept.shared(Whose::Client(client).key(), now);
+        let (all, of_client, of_subject) = try_join3(all, of_client, of_subject).await?;
+        Ok(together(&all, &of_client, &of_subject, client))
     }
 
     /// The same, at most as old as the provider's setting says.
@@ -143,21 +209,29 @@ impl Standings {
         if self.copy_for.is_zero() {
             return self.fresh(client, subject, now).await;
         }
-        let mut standing = Standing::default();
-        for whose in concerned(client, subject).into_iter().flatten() {
-            let key = whose.key();
-            let copy = self.copies.get(&key).filter(|(at, _)| now >= *at && now.since(*at) < self.copy_for);
-            let one = match copy {
-                Some((_, one)) => one,
-                None => {
-                    let one = self.get(whose, now).await?;
-                    self.copies.insert(key, (now, one));
-                    one
-                }
-            };
-            standing = standing.and(one);
+        let of_subject = async {
+            match subject {
+                Some(subject) => self.copy(Whose::Subject(subject).key(), now).await,
+                None => Ok(Kept::default()),
+            }
+        };
+        let all = self.copy(*ALL, now);
+        let of_client = self.copy(Whose::Client(client).key(), now);
+        let (all, of_client, of_subject) = try_join3(all, of_client, of_subject).await?;
+        Ok(together(&all, &of_client, &of_subject, client))
+    }
+
+    /// The copy of a record, where it is young enough.
+    async fn copy(&self, key: Key, now: Timestamp) -> Result<Kept, StoreError> {
+        if let Some((at, copy)) = self.copies.get(&key)
+            && now >= at
+            && now.since(at) < self.copy_for
+        {
+            return Ok(copy);
         }
-        Ok(standing)
+        let kept = self.kept.shared(key, now).await?;
+        self.copies.insert(key, (now, kept.clone()));
+        Ok(kept)
     }
 
     /// Ends everything that was granted up to this moment.
@@ -216,26 +290,13 @@ impl Standings {
         &self,
         whose: Whose<'_>,
         now: Timestamp,
-        change: impl Fn(&mut Standing) + Send,
+        change: impl Fn(&mut Standing) + Send + Sync,
     ) -> Result<(), StoreError> {
-        let key = whose.key();
-        for _ in 0..TRIES {
-            let loaded = load::<Standing>(self.store.as_ref(), &key, now).await?;
-            let mut standing = loaded.as_ref().map(|loaded| *loaded.value).unwrap_or_default();
-            change(&mut standing);
-            let record = record(key, &standing);
-            let done = match loaded {
-                Some(loaded) => {
-                    matches!(self.store.replace(&record, loaded.revision, now).await?, Replaced::Replaced(_))
-                }
-                None => matches!(self.store.create(&record, now).await?, Created::Created(_)),
-            };
-            if done {
-                self.copies.remove(&key);
-                return Ok(());
-            }
-        }
-        Err(StoreError::nothing_written("others keep changing this standing; try again"))
+        let changed = self.changed(whose, now, |standing| {
+            change(standing);
+            true
+        });
+        changed.await.map(drop)
     }
 
     /// Forgets a standing altogether; whether there was one. For tests and clean-ups of test data.
@@ -243,22 +304,47 @@ impl Standings {
     /// # Errors
     /// [`StoreError`] where the engine does not answer.
     pub async fn forget(&self, whose: Whose<'_>, now: Timestamp) -> Result<bool, StoreError> {
-        self.copies.remove(&whose.key());
-        Ok(self.store.remove(&whose.key(), now).await? == Removed::Removed)
+        self.changed(whose, now, |standing| std::mem::take(standing) != Standing::default()).await
+    }
+
+    /// Changes a standing, unless `change` says that there is nothing to change.
+    async fn changed(
+        &self,
+        whose: Whose<'_>,
+        now: Timestamp,
+        change: impl Fn(&mut Standing) -> bool + Send + Sync,
+    ) -> Result<bool, StoreError> {
+        let (key, store) = (whose.key(), self.kept.store());
+        for _ in 0..TRIES {
+            let loaded = load::<Kept>(store, &key, now).await?;
+            let mut kept = loaded.as_ref().map(|loaded| Kept::clone(&loaded.value)).unwrap_or_default();
+            let mut standing = kept.get(whose);
+            if !change(&mut standing) {
+                return Ok(false);
+            }
+            kept.set(whose, standing);
+            let record = record(key, &kept);
+            let done = match loaded {
+                Some(loaded) => {
+                    matches!(store.replace(&record, loaded.revision, now).await?, Replaced::Replaced(_))
+                }
+                None => matches!(store.create(&record, now).await?, Created::Created(_)),
+            };
+            if done {
+                self.copies.remove(&key);
+                return Ok(true);
+            }
+        }
+        Err(StoreError::nothing_written("others keep changing this standing; try again"))
     }
 }
 
-fn concerned<'a>(client: &'a str, subject: Option<&'a str>) -> [Option<Whose<'a>>; 4] {
-    [
-        Some(Whose::All),
-        Some(Whose::Client(client)),
-        subject.map(Whose::Subject),
-        subject.map(|subject| Whose::Consent { client, subject }),
-    ]
+fn together(all: &Kept, of_client: &Kept, of_subject: &Kept, client: &str) -> Standing {
+    all.own().and(of_client.own()).and(of_subject.own()).and(of_subject.consent(client))
 }
 
-fn record(key: Key, standing: &Standing) -> Record {
-    let body: Bytes = standing.to_body();
+fn record(key: Key, kept: &Kept) -> Record {
+    let body: Bytes = kept.to_body();
     Record { key, stage: Stage::Live, expires_at: Timestamp::NEVER, client: None, subject: None, body }
 }
 
@@ -269,8 +355,41 @@ mod tests {
 
     #[test]
     fn version_1_standing() {
-        let standing: Standing = released("standing-1.hex");
+        let kept: Kept = released("standing-1.hex");
+        let standing = kept.own();
         assert!(standing.disabled);
         assert_eq!(standing.not_before(), Timestamp::from_millis(1_800_000_000_001));
+        assert_eq!(kept.consent("web"), Standing::default());
+    }
+
+    #[test]
+    fn version_1_standing_of_a_user_with_consents() {
+        let kept: Kept = released("standing-1-consents.hex");
+        assert_eq!(kept.own(), Standing::default());
+        assert_eq!(kept.consent("web"), Standing { disabled: false, not_before: 1_800_000_000_001 });
+        assert_eq!(kept.consent("app"), Standing { disabled: true, not_before: 2 });
+        assert_eq!(kept.consent("other"), Standing::default());
+    }
+
+    #[test]
+    fn the_consents_of_one_user_take_no_endless_room_and_none_that_ended_lives_again() {
+        let mut kept = Kept::default();
+        let whose = |client| Whose::Consent { client, subject: "alice" };
+        let clients: Vec<String> = (0..MOST_CONSENTS + 10).map(|number| format!("client-{number}")).collect();
+        kept.set(whose("off"), Standing { disabled: true, not_before: 1 });
+        for (client, at) in clients.iter().zip(2..) {
+            kept.set(whose(client), Standing { disabled: false, not_before: at });
+        }
+        assert_eq!(kept.consents.as_ref().unwrap().len(), MOST_CONSENTS);
+        assert!(kept.consent("off").disabled, "what is switched off stays apart");
+        for (client, at) in clients.iter().zip(2..) {
+            let standing = kept.own().and(kept.consent(client));
+            assert!(!standing.allows(Timestamp::from_millis(at - 1)), "{client}");
+            let later = Timestamp::from_millis(at.max(kept.own().not_before));
+            assert!(standing.allows(later), "{client}: what was given later lives");
+        }
+        assert_eq!(kept.own().not_before, 2 + 10);
+        kept.set(whose("off"), Standing::default());
+        assert_eq!(kept.consents.unwrap().len(), MOST_CONSENTS - 1);
     }
 }

@@ -28,10 +28,12 @@
 pub mod options;
 mod record;
 mod split;
+mod together;
 mod typed;
 
 pub use record::{Key, Kind, Record, Revision, Stage};
 pub use split::SplitStore;
+pub(crate) use together::Together;
 #[cfg(test)]
 pub(crate) use typed::testing;
 pub(crate) use typed::{Body, Loaded, load};

@@ -144,7 +144,7 @@ mod tests {
     use super::testing::never_panics;
     use crate::authorize::pending::Pending;
     use crate::grant::Grant;
-    use crate::standing::Standing;
+    use crate::standing::Kept;
     use crate::token::pointer::Pointer;
 
     proptest! {
@@ -155,7 +155,7 @@ mod tests {
         ) {
             never_panics::<Grant>(bytes.clone(), as_known);
             never_panics::<Pending>(bytes.clone(), as_known);
-            never_panics::<Standing>(bytes.clone(), as_known);
+            never_panics::<Kept>(bytes.clone(), as_known);
             never_panics::<Pointer>(bytes, as_known);
         }
     }

@@ -6,4 +6,5 @@ mod format;
 mod races;
 mod same_bytes;
 mod split;
+mod standings;
 mod unknown;
