@@ -17,6 +17,23 @@ impl Figures {
         self.0.sort_by(f64::total_cmp);
     }
 
+    pub(crate) fn extend(&mut self, values: Vec<f64>) {
+        self.0.extend(values);
+        self.0.sort_by(f64::total_cmp);
+    }
+
+    /// The value that this part of all does not exceed.
+    pub(crate) fn part(&self, part: f64) -> f64 {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the number of a measurement is small"
+        )]
+        let at = (self.0.len() as f64 * part) as usize;
+        self.0.get(at).or(self.0.last()).copied().unwrap_or(f64::NAN)
+    }
+
     pub(crate) fn median(&self) -> f64 {
         let middle = self.0.len() / 2;
         let upper = self.0.get(middle).copied().unwrap_or(f64::NAN);

@@ -8,9 +8,11 @@ use axum::Router;
 use bytes::Bytes;
 use grantor::axum::GrantorService;
 use grantor::memory::MemoryStore;
+use grantor::store::Store;
 use grantor::{
     Approval, Ask, AuthMethod, AuthorizationCode, BoxError, Client, ClientCredentials, Ctx, Decision,
-    GrantTypeName, Provider, RefreshToken, ScopeSet, Scopes, SiteAdapter, StaticClients,
+    GrantTypeName, Provider, RefreshToken, ScopeSet, Scopes, SiteAdapter, StaticClients, SweepPolicy,
+    Sweeper,
 };
 
 use http::{Request, header};
@@ -45,7 +47,10 @@ pub(crate) async fn app(what: &str, port: u16, place: &str, tokens: usize) -> Ro
     if let Some(store) = what.strip_prefix("raw-") {
         return raw::app(store, place).await;
     }
-    let provider = provider(what, place, port).await;
+    if let Some(how) = what.strip_prefix("sweeping:") {
+        return sweeping(how, place, port).await;
+    }
+    let provider = provider(engines::open(what, place).await, what, port);
     fill(&provider, tokens, Path::new(place)).await;
     Router::new().fallback_service(GrantorService::new(provider))
 }
@@ -72,8 +77,28 @@ async fn fill(provider: &Provider, tokens: usize, folder: &Path) {
     std::fs::write(folder.join("tokens"), some).expect("to write the tokens");
 }
 
-async fn provider(store: &str, place: &str, port: u16) -> Provider {
-    let opened = engines::open(store, place).await;
+/// A server that sweeps as the ready server does; `how` is batch, pause in milliseconds, store.
+async fn sweeping(how: &str, place: &str, port: u16) -> Router {
+    let mut parts = how.split(':');
+    let mut number = || parts.next().and_then(|part| part.parse().ok()).expect("a number");
+    let (batch, pause) = (number(), number());
+    let policy = SweepPolicy {
+        every: Duration::from_millis(200),
+        batch,
+        pause: Duration::from_millis(u64::try_from(pause).expect("a short pause")),
+    };
+    let name = parts.next().expect("a store");
+    let store = engines::open(name, place).await;
+    let mut sweeper = Sweeper::new(Arc::clone(&store)).policy(policy);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(sweeper.step().await).await;
+        }
+    });
+    Router::new().fallback_service(GrantorService::new(provider(store, name, port)))
+}
+
+fn provider(opened: Arc<dyn Store>, store: &str, port: u16) -> Provider {
     let scopes = Scopes::parse("read").expect("a scope");
     let client = Client::builder(CLIENT)
         .secret(SECRET)

@@ -17,6 +17,7 @@ mod requests;
 mod server;
 mod start;
 mod stores;
+mod sweep;
 mod workload;
 
 use crate::figures::heading;
@@ -38,6 +39,13 @@ usage: bench                    everything, in about five minutes
            --connections N      connections that each wait for their answer (64)
            --only REQUEST       client_credentials, introspect, redeem, refresh or code_flow
            --store STORE        memory, sqlite, postgres, mysql, redis or memcached; all where nothing is said
+       bench sweep [OPTIONS]    latency of the token endpoint while a million expired records are swept
+           --rounds N           windows with the sweep, and as many without (10)
+           --seconds N          length of a window (20)
+           --rate N             requests a second, whether or not the earlier ones are answered (300)
+           --rows N             expired records at first (1000000)
+           --batch N, --pause MS  how the server sweeps; its defaults where nothing is said
+           --store STORE        sqlite, postgres or mysql; all where nothing is said
        bench start              from the start of a process to its first answer
        bench growth             a thousand and a million living tokens: CPU, bytes, the longest stall
        bench serve bare|STORE|raw-STORE PORT PLACE [TOKENS]
@@ -64,6 +72,7 @@ fn main() {
         }
         ["requests", options @ ..] => requests::run(&requests::Options::parse(options)),
         ["stores", options @ ..] => stores::run(&stores::Options::parse(options)),
+        ["sweep", options @ ..] => sweep::run(&sweep::Options::parse(options)),
         ["start"] => start::run(),
         ["growth"] => growth::run(),
         ["serve", what, port, folder, tokens @ ..] => {
