@@ -146,9 +146,10 @@ async fn what_is_held_arrives_late_though_its_sender_has_gone() {
     proxy.until(|seen| seen.requests.arrived == 12).await.unwrap();
     client.0.set_zero_linger().unwrap();
     drop(client);
+    proxy.until(|seen| (seen.open, seen.left) == (1, 1)).await.unwrap();
     proxy.heal().unwrap();
     assert_eq!(got.recv().await.unwrap().unwrap(), b"written late");
-    proxy.until(|seen| seen.open == 0).await.unwrap();
+    proxy.until(|seen| (seen.open, seen.left) == (0, 0)).await.unwrap();
 }
 
 #[tokio::test]

@@ -15,6 +15,20 @@ const USER: Option<(&str, &str)> = Some(("nobody", "nogroup"));
 /// # Errors
 /// There is none on this machine, or it does not come up.
 pub fn memcached() -> Result<Engine> {
+    memcached_with(&[])
+}
+
+/// Starts one with settings beyond the usual ones, as on its command line: `["-m", "8"]`. The last of a name counts.
+///
+/// # Errors
+/// As of [`memcached`].
+pub fn memcached_with(settings: &[&str]) -> Result<Engine> {
+    let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
+    let start = move |folder: &Path, port| {
+        let mut command = start(folder, port)?;
+        command.args(&settings);
+        Ok(command)
+    };
     Engine::launch(|_| Ok(()), start, |port| answers(port, "mn\r\n", "MN"))
 }
 

@@ -18,7 +18,7 @@ mod resp;
 mod tls;
 
 pub use mariadb::{mariadb, mariadb_tls};
-pub use memcached::{memcached, memcached_tls};
+pub use memcached::{memcached, memcached_tls, memcached_with};
 pub use mongodb::{mongodb, mongodb_is_stand_in};
 pub use postgres::{postgres, postgres_tls};
 pub use redis::{redis, redis_tls, redis_with};
@@ -114,6 +114,16 @@ impl Engine {
     /// The system refuses.
     pub fn kill(&mut self) -> Result<()> {
         self.child.kill()?;
+        self.child.wait().map(|_| ())
+    }
+
+    /// Ends it in order, by a signal such as `-TERM`, and waits until it has ended. PostgreSQL waits for its clients, unless
+    /// the signal is `-INT`.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn stop(&mut self, signal: &str) -> Result<()> {
+        self.signal(signal)?;
         self.child.wait().map(|_| ())
     }
 

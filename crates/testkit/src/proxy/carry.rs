@@ -4,6 +4,7 @@ use std::io::Result;
 use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -53,7 +54,7 @@ impl Shared {
 
 /// Carries what comes from a client to the engine, and back.
 pub(super) async fn carry(client: TcpStream, shared: Arc<Shared>) {
-    let _open = Open::new(&shared.seen);
+    let open = Open::new(&shared.seen);
     let cut = ordered(shared.rules.subscribe());
     let Ok(engine) = TcpStream::connect((Ipv4Addr::LOCALHOST, shared.engine)).await else {
         return end(&[&client], Cut::Reset);
@@ -65,8 +66,8 @@ pub(super) async fn carry(client: TcpStream, shared: Arc<Shared>) {
         let (from_client, to_client) = client.split();
         let (from_engine, to_engine) = engine.split();
         let asked = Mutex::new(0);
-        let there = pass(Way::Requests, from_client, to_engine, &asked, &shared);
-        let back = pass(Way::Answers, from_engine, to_client, &asked, &shared);
+        let there = pass(Way::Requests, from_client, to_engine, &asked, &shared, || open.left());
+        let back = pass(Way::Answers, from_engine, to_client, &asked, &shared, || ());
         tokio::select! {
             how = cut => how,
             // Each ends well by itself; the connection ends with both of them, or when one says so.
@@ -102,9 +103,14 @@ async fn pass(
     to: WriteHalf<'_>,
     asked: &Mutex<u64>,
     shared: &Shared,
+    no_more: impl FnOnce(),
 ) -> std::result::Result<(), Cut> {
     let (pieces, taken) = mpsc::channel(PIECES);
-    let take = async { Ok(take(way, from, pieces, shared).await) };
+    let take = async {
+        let end = take(way, from, pieces, shared).await;
+        no_more();
+        Ok(end)
+    };
     let (read, ()) = tokio::try_join!(take, give(way, taken, to, asked, shared))?;
     // A client that has reset its connection is like one that has closed it: what it sent is on its way. An engine's reset
     // is passed on as one.
@@ -171,7 +177,10 @@ async fn give(
 }
 
 /// Counts a connection as long as it is open.
-struct Open<'a>(&'a watch::Sender<Seen>);
+struct Open<'a> {
+    seen: &'a watch::Sender<Seen>,
+    left: AtomicBool,
+}
 
 impl<'a> Open<'a> {
     fn new(seen: &'a watch::Sender<Seen>) -> Self {
@@ -179,12 +188,22 @@ impl<'a> Open<'a> {
             seen.accepted += 1;
             seen.open += 1;
         });
-        Self(seen)
+        Self { seen, left: AtomicBool::new(false) }
+    }
+
+    /// Its client has gone.
+    fn left(&self) {
+        self.left.store(true, Ordering::Relaxed);
+        self.seen.send_modify(|seen| seen.left += 1);
     }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.send_modify(|seen| seen.open = seen.open.saturating_sub(1));
+        let left = u64::from(self.left.load(Ordering::Relaxed));
+        self.seen.send_modify(|seen| {
+            seen.open = seen.open.saturating_sub(1);
+            seen.left = seen.left.saturating_sub(left);
+        });
     }
 }

@@ -88,6 +88,8 @@ pub struct Seen {
     pub accepted: u64,
     /// Connections that are open now.
     pub open: u64,
+    /// Those of them whose client has gone already: what it sent is still held or on its way, or the engine has not noticed.
+    pub left: u64,
     /// From clients to the engine.
     pub requests: Passage,
     /// From the engine to clients.
