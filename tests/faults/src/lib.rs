@@ -3,6 +3,7 @@
 //! - [`setting`]: which engine, or which engines together, started for the run
 //! - [`host`]: the process under test; [`process`] starts, commands and kills it
 //! - [`http`], [`app`]: what a client does, over connections that are kept
+//! - [`network`]: fault proxies between host and engines
 //! - [`history`]: what was done and answered, and the model that says which answers are impossible
 //! - [`report`]: the table
 //! - [`faults`]: one file for each family of faults
@@ -23,6 +24,7 @@ pub mod faults;
 pub mod history;
 pub mod host;
 pub mod http;
+pub mod network;
 pub mod process;
 pub mod report;
 pub mod setting;

@@ -30,7 +30,7 @@ fn main() -> std::process::ExitCode {
             "--rounds" => choice.rounds = words.next().and_then(|number| number.parse().ok()),
             "--on" => settings = true,
             "--list" => {
-                for fault in faults::ALL {
+                for fault in faults::all() {
                     println!("{:16} {}", fault.id, fault.what);
                 }
                 for setting in setting::ALL {

@@ -5,6 +5,7 @@ mod codes;
 mod endings;
 mod kills;
 mod mixed;
+mod outage;
 mod points;
 mod refreshes;
 
@@ -88,7 +89,11 @@ impl std::fmt::Debug for Fault {
 }
 
 /// All faults.
-pub const ALL: &[Fault] = &[
+pub fn all() -> impl Iterator<Item = &'static Fault> {
+    [RACES, outage::ALL].into_iter().flatten()
+}
+
+const RACES: &[Fault] = &[
     Fault {
         id: "code-race-1",
         what: "64 requests at once for one code, one process: one 200, the others invalid_grant, then the grant is gone",
@@ -214,7 +219,7 @@ pub fn run(choice: &Choice, mut said: impl FnMut(&Row)) -> Vec<Row> {
     let mut engines = Engines::default();
     let mut rows = Vec::new();
     for setting in setting::ALL.iter().filter(|setting| Choice::has(&choice.settings, setting.name)) {
-        for fault in ALL.iter().filter(|fault| Choice::has(&choice.faults, fault.id) && (fault.on)(setting)) {
+        for fault in all().filter(|fault| Choice::has(&choice.faults, fault.id) && (fault.on)(setting)) {
             let started = Instant::now();
             let rounds = if choice.soak { fault.rounds.1 } else { fault.rounds.0 };
             let outcome = Stage::new(*setting, &mut engines).and_then(|stage| {

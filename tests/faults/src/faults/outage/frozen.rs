@@ -1,0 +1,119 @@
+//! The engine is there and does not answer, or not in time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantor_testkit::engine::Engine;
+use grantor_testkit::proxy::{Proxy, Way};
+
+use super::{Bed, Longest, Traffic, client, comes_back, engines, meanwhile, victim};
+use crate::Result;
+use crate::history::Rules;
+use crate::network::Network;
+use crate::process::Host;
+use crate::report::Outcome;
+use crate::setting::{Kind, Stage};
+
+const USERS: usize = 32;
+/// More connections than any of our stores opens by default.
+const CONNECTIONS: u64 = 20;
+/// No answer may take longer. A request asks its store several times, and each time has two seconds.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Each round: one of the engines does not answer, in one of four ways.
+pub(super) async fn frozen(bed: &mut Bed<'_>) -> Result<Outcome> {
+    let network = Network::before(&bed.stage)?;
+    let host = Arc::new(Host::start(&network.options(&bed.stage, false))?);
+    client(bed, &host).await?;
+    let setting = bed.stage.setting;
+    // No engine loses anything here.
+    let rules = Rules::failing(Duration::ZERO, engines(&setting).into_iter().all(Kind::is_durable));
+    let (mut back, mut slowest, mut most) = (Longest::default(), Longest::default(), 0);
+    let mut outcome = Outcome::new();
+    for round in 0..bed.rounds {
+        let kind = victim(&setting, round / 4);
+        let traffic = Traffic::start(&host, USERS);
+        traffic.good(100).await?;
+        let frozen = match round % 4 {
+            0 => Some(Frozen::new(&mut bed.stage, kind)?),
+            1 => {
+                network.of(kind).for_each(|proxy| proxy.hold(Way::Requests));
+                None
+            }
+            2 => {
+                network.of(kind).for_each(|proxy| proxy.hold(Way::Answers));
+                None
+            }
+            _ => {
+                network.of(kind).for_each(|proxy| proxy.delay(Way::Answers, Duration::from_secs(3)));
+                None
+            }
+        };
+        // Every user has had an error, although the engine never answered.
+        traffic.errors(USERS as u64).await?;
+        let mut wrong = meanwhile(&host).await;
+        // Those that the host has not given up.
+        let seen = network.of(kind).map(Proxy::seen);
+        let open = seen.map(|seen| seen.open - seen.left).max().unwrap_or_default();
+        most = most.max(open);
+        if open > CONNECTIONS {
+            wrong.push(format!("{open} connections to an engine that does not answer"));
+        }
+        drop(frozen);
+        network.heal()?;
+        back.see(comes_back(&host).await?);
+        traffic.good(100).await?;
+        let longest = traffic.tally().slowest;
+        slowest.see(longest);
+        if longest > LONG {
+            wrong.push(format!("an answer took {longest:?}"));
+        }
+        wrong.extend(traffic.end(&host, &rules).await?);
+        outcome.round(wrong);
+    }
+    outcome.figures =
+        format!("slowest answer {slowest}, back in {back}, at most {most} connections to an engine");
+    Ok(outcome)
+}
+
+/// Processes that are stopped until this is dropped.
+#[derive(Debug)]
+struct Frozen(Vec<u32>);
+
+impl Frozen {
+    fn new(stage: &mut Stage<'_>, kind: Kind) -> Result<Self> {
+        let mut stopped = Self(Vec::new());
+        for engine in stage.engines(kind)?.iter() {
+            for pid in processes(engine)? {
+                // A session of PostgreSQL that has ended meanwhile needs no freezing.
+                if signal(pid, rustix::process::Signal::STOP) {
+                    stopped.0.push(pid);
+                }
+            }
+        }
+        Ok(stopped)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            signal(*pid, rustix::process::Signal::CONT);
+        }
+    }
+}
+
+/// The engine's process, stopped first, and its children: PostgreSQL has one for each session.
+fn processes(engine: &Engine) -> Result<Vec<u32>> {
+    let pid = engine.pid();
+    signal(pid, rustix::process::Signal::STOP);
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    let mut all = vec![pid];
+    all.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+    Ok(all)
+}
+
+fn signal(pid: u32, signal: rustix::process::Signal) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::kill_process(pid, signal).is_ok())
+}
