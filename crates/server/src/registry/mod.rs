@@ -37,7 +37,7 @@ const ENGINES: &[&dyn Engine] = &[
 ];
 
 /// There is a store of this scheme, and it does not suit the ready server, which has one store for all.
-const FORGETFUL: &str = "memcached";
+const FORGETFUL: &[&str] = &["memcached", "memcacheds"];
 
 /// A kind of store.
 #[async_trait]
@@ -115,7 +115,7 @@ fn engine(url: &str) -> Result<&'static dyn Engine, String> {
             ENGINES.iter().flat_map(|engine| engine.forms()).map(|form| format!("\"{form}\"")).collect();
         let forms = forms.join(", ");
         let name = scheme(url).unwrap_or(url);
-        if name == FORGETFUL {
+        if FORGETFUL.contains(&name) {
             return format!(
                 "memcached may forget what it is given, but this store has clients, users and what was disabled; write one of \
                  {forms}. An application that embeds grantor can have its codes and tokens in memcached, with another store \
@@ -213,11 +213,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_forgets_is_refused_with_what_to_do() {
-        let why = check("memcached://u:secret@h/", Path::new(".")).unwrap_err();
-        for said in ["may forget", "\"sqlite:grantor.db\"", "standing_store"] {
-            assert!(why.contains(said), "{why}");
+        for url in ["memcached://u:secret@h/", "memcacheds://u:secret@h/"] {
+            let why = check(url, Path::new(".")).unwrap_err();
+            for said in ["may forget", "\"sqlite:grantor.db\"", "standing_store"] {
+                assert!(why.contains(said), "{why}");
+            }
+            assert!(!why.contains("secret"), "{why}");
         }
-        assert!(!why.contains("secret"), "{why}");
         assert!(open("memcached://h", Path::new(".")).await.is_err());
     }
 }

@@ -14,7 +14,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connection::{Connection, Failure};
 use crate::handshake;
-use crate::options::{Address, Options};
+use crate::options::{Address, Hash, Options};
+use crate::ring::Ring;
+use crate::secure::Secure;
 
 /// What a server takes that was not asked yet: the engine's own default.
 const ITEM_SIZE_MAX: usize = 1 << 20;
@@ -28,6 +30,8 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     servers: Vec<Server>,
     deadline: Duration,
+    /// Where the keys are shared out as by ketama.
+    ring: Option<Ring>,
 }
 
 impl fmt::Debug for Client {
@@ -40,8 +44,13 @@ impl fmt::Debug for Client {
 impl Client {
     /// A client of these servers; their connections are made later.
     pub fn new(options: &Options) -> Self {
-        let servers = options.servers.iter().map(|address| Server::new(address, options)).collect();
-        Self(Arc::new(Inner { servers, deadline: options.deadline }))
+        let hosts = options.servers.iter().map(|address| address.host.as_str());
+        grantor_store_tls::warn("memcached", hosts, options.tls.as_ref());
+        let secure = options.tls.clone().map(|tls| Arc::new(Secure::new(tls)));
+        let servers =
+            options.servers.iter().map(|address| Server::new(address, options, secure.clone())).collect();
+        let ring = (options.hash == Hash::Ketama).then(|| Ring::new(&options.servers));
+        Self(Arc::new(Inner { servers, deadline: options.deadline, ring }))
     }
 
     /// Connects to all servers.
@@ -72,10 +81,14 @@ impl Client {
         self.0.servers.len()
     }
 
-    /// The server of a key, by rendezvous hashing: each server draws a number for the key, and the highest has it. Who
-    /// leaves or joins moves only its own share of keys.
-    pub(crate) fn server(&self, key: &Key) -> Option<&Server> {
-        self.0.servers.iter().max_by_key(|server| draw(server.seed, key))
+    /// The server of a key, whose name in the engine is this one: that of the ring where there is one, else by rendezvous
+    /// hashing. There each server draws a number for the key, and the highest has it: who leaves or joins moves only its own
+    /// share of keys.
+    pub(crate) fn server(&self, key: &Key, name: &str) -> Option<&Server> {
+        match &self.0.ring {
+            Some(ring) => self.0.servers.get(ring.server(name.as_bytes())?),
+            None => self.0.servers.iter().max_by_key(|server| draw(server.seed, key)),
+        }
     }
 }
 
@@ -106,6 +119,7 @@ pub(crate) struct Server {
     item_size_max: Arc<AtomicUsize>,
     queue: usize,
     patience: Duration,
+    secure: Option<Arc<Secure>>,
 }
 
 type Connected = Result<Arc<Connection>, Failure>;
@@ -118,7 +132,7 @@ enum Slot {
 }
 
 impl Server {
-    fn new(address: &Address, options: &Options) -> Self {
+    fn new(address: &Address, options: &Options, secure: Option<Arc<Secure>>) -> Self {
         let name = address.to_string();
         Self {
             seed: name.bytes().fold(0, |sum, byte| mix(sum ^ u64::from(byte))),
@@ -129,6 +143,7 @@ impl Server {
             item_size_max: Arc::new(AtomicUsize::new(ITEM_SIZE_MAX)),
             queue: options.queue,
             patience: options.deadline,
+            secure,
         }
     }
 
@@ -162,7 +177,7 @@ impl Server {
                         *slot = Slot::Down;
                     }
                 }
-                Err(_) => return Err(Failure::before("it did not answer in time")),
+                Err(_) => return Err(late(self.secure.is_some())),
             }
         }
         Err(Failure::before("connecting was given up"))
@@ -178,8 +193,13 @@ impl Server {
         }
         let (tell, news) = watch::channel(None);
         *slot = Slot::Connecting(news.clone());
-        let connect =
-            connect(self.address.clone(), Arc::clone(&self.item_size_max), self.queue, self.patience);
+        let connect = connect(
+            self.address.clone(),
+            self.secure.clone(),
+            Arc::clone(&self.item_size_max),
+            self.queue,
+            self.patience,
+        );
         let place = Arc::clone(place);
         tokio::spawn(async move {
             let connected = connect.await.map(Arc::new);
@@ -192,20 +212,29 @@ impl Server {
 
 async fn connect(
     address: Address,
+    secure: Option<Arc<Secure>>,
     item_size_max: Arc<AtomicUsize>,
     queue: usize,
     patience: Duration,
 ) -> Result<Connection, Failure> {
+    let is_secure = secure.is_some();
     let connecting = async {
         let connected = TcpStream::connect((address.host.as_str(), address.port)).await;
         let mut stream = connected.map_err(|error| Failure::before(error.kind().to_string()))?;
         // Without it a request would wait for the acknowledgement of the one before it.
         stream.set_nodelay(true).map_err(|error| Failure::before(error.kind().to_string()))?;
+        let Some(secure) = secure else {
+            let settings = handshake::settings(&mut stream).await.map_err(expects_tls)?;
+            let (inward, outward) = stream.into_split();
+            return Ok(Connection::start(inward, outward, settings, queue, patience));
+        };
+        let mut stream = secure.connect(&address.host, stream).await?;
         let settings = handshake::settings(&mut stream).await?;
-        Ok((stream, settings))
+        let (inward, outward) = tokio::io::split(stream);
+        Ok(Connection::start(inward, outward, settings, queue, patience))
     };
-    let (stream, settings) =
-        timeout(patience, connecting).await.map_err(|_| Failure::before("it did not answer in time"))??;
+    let connection = timeout(patience, connecting).await.map_err(|_| late(is_secure))??;
+    let settings = &connection.settings;
     let before = item_size_max.swap(settings.item_size_max, Ordering::Relaxed);
     if before > settings.item_size_max {
         tracing::warn!(
@@ -214,7 +243,23 @@ async fn connect(
             "this memcached takes smaller items than expected; its option -I sets it"
         );
     }
-    Ok(Connection::start(stream, settings, queue, patience))
+    Ok(connection)
+}
+
+fn late(secure: bool) -> Failure {
+    Failure::before(if secure {
+        "it did not answer in time: does it speak TLS on this port?"
+    } else {
+        "it did not answer in time"
+    })
+}
+
+/// A server that speaks TLS hangs up on plain text.
+fn expects_tls(failure: Failure) -> Failure {
+    if [handshake::CLOSED, handshake::CUT].contains(&&*failure.why) {
+        return Failure::before(format!("{}: does it expect TLS (tls=yes)?", failure.why));
+    }
+    failure
 }
 
 #[cfg(test)]
@@ -227,7 +272,7 @@ mod tests {
     }
 
     fn name(client: &Client, id: u128) -> String {
-        client.server(&Key::new(Kind::GRANT, id.to_be_bytes())).unwrap().name.to_string()
+        client.server(&Key::new(Kind::GRANT, id.to_be_bytes()), "").unwrap().name.to_string()
     }
 
     #[test]

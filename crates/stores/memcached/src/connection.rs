@@ -11,9 +11,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -67,12 +65,18 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Takes a stream on which the server has told its settings.
-    pub(crate) fn start(stream: TcpStream, settings: Settings, queue: usize, patience: Duration) -> Self {
+    /// Takes the halves of a stream on which the server has told its settings.
+    pub(crate) fn start(
+        inward: impl AsyncRead + Unpin + Send + 'static,
+        outward: impl AsyncWrite + Unpin + Send + 'static,
+        settings: Settings,
+        queue: usize,
+        patience: Duration,
+    ) -> Self {
         let (requests, receiver) = mpsc::channel(queue);
         let silent = Arc::new(Notify::new());
         let largest = settings.item_size_max;
-        tokio::spawn(serve(stream, receiver, largest, patience, Arc::clone(&silent)));
+        tokio::spawn(serve(inward, outward, receiver, largest, patience, Arc::clone(&silent)));
         Self { requests, opaque: AtomicU32::new(0), silent, settings }
     }
 
@@ -110,13 +114,13 @@ impl Connection {
 
 /// The task of a connection.
 async fn serve(
-    stream: TcpStream,
+    inward: impl AsyncRead + Unpin,
+    outward: impl AsyncWrite + Unpin,
     mut requests: mpsc::Receiver<Request>,
     largest: usize,
     patience: Duration,
     silent: Arc<Notify>,
 ) {
-    let (inward, outward) = stream.into_split();
     let waiting = Mutex::new(VecDeque::new());
     let why = tokio::select! {
         why = read(inward, largest, &waiting) => why,
@@ -135,7 +139,7 @@ async fn serve(
 }
 
 async fn write(
-    mut stream: OwnedWriteHalf,
+    mut stream: impl AsyncWrite + Unpin,
     requests: &mut mpsc::Receiver<Request>,
     waiting: &Mutex<VecDeque<Waiting>>,
 ) -> &'static str {
@@ -150,7 +154,8 @@ async fn write(
                 waiting.push_back(Waiting { opaque: request.opaque, since, answer: request.answer });
             }
         }
-        if stream.write_all(&out).await.is_err() {
+        // Without the second, TLS could keep the end of it.
+        if stream.write_all(&out).await.is_err() || stream.flush().await.is_err() {
             return "the connection was cut";
         }
         out.clear();
@@ -159,7 +164,11 @@ async fn write(
     "it is not needed any more"
 }
 
-async fn read(mut stream: OwnedReadHalf, largest: usize, waiting: &Mutex<VecDeque<Waiting>>) -> &'static str {
+async fn read(
+    mut stream: impl AsyncRead + Unpin,
+    largest: usize,
+    waiting: &Mutex<VecDeque<Waiting>>,
+) -> &'static str {
     let mut buffer = BytesMut::with_capacity(BUFFER);
     loop {
         loop {

@@ -14,6 +14,10 @@ const LARGEST_ITEM: u64 = 16 << 20;
 /// The smallest item that a record of ours fits in.
 const SMALLEST_ITEM: u64 = 1024;
 
+/// It hung up, in one way or the other.
+pub(crate) const CLOSED: &str = "it has closed the connection";
+pub(crate) const CUT: &str = "the connection was cut";
+
 /// What matters of a server's settings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
@@ -35,7 +39,9 @@ impl Settings {
 pub(crate) async fn settings(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
 ) -> Result<Settings, Failure> {
-    let cut = |_| Failure::before("the connection was cut");
+    let cut = |error: std::io::Error| {
+        Failure::before(grantor_store_tls::why(&error).unwrap_or_else(|| CUT.to_owned()))
+    };
     stream.write_all(b"stats\r\nstats settings\r\n").await.map_err(cut)?;
     let (mut buffer, mut size, mut time, mut cas) = (BytesMut::with_capacity(4096), None, None, true);
     let (mut lists, mut lines) = (0, 0);
@@ -43,7 +49,7 @@ pub(crate) async fn settings(
         let broken = |wire::Broken(why)| Failure::before(why);
         let Some(line) = wire::line(&mut buffer).map_err(broken)? else {
             if stream.read_buf(&mut buffer).await.map_err(cut)? == 0 {
-                return Err(Failure::before("it has closed the connection"));
+                return Err(Failure::before(CLOSED));
             }
             continue;
         };

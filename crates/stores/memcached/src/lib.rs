@@ -19,7 +19,7 @@
 //!
 //! - One item for each record, under prefix, kind and id. Who wins is decided by the engine: `ms` with mode add for
 //!   [`create`](Store::create), with the CAS number for [`replace`](Store::replace).
-//! - A key has one server, by rendezvous hashing. A server that is down is not replaced by another one, which would have
+//! - A key has one server, by rendezvous hashing or on ketama's ring. A server that is down is not replaced by another one, which would have
 //!   neither its records nor its refusals: its records have errors until it is back.
 //! - The client is our own: the meta protocol, pipelined, one connection for any number of callers, a deadline on each call.
 //! - It cannot list records, so it has no [`Index`](grantor_core::store::Index).
@@ -32,12 +32,15 @@ mod handshake;
 mod hints;
 mod options;
 mod random;
+mod ring;
+mod secure;
 mod store;
 mod value;
 mod wire;
 
 pub use client::Client;
-pub use options::Options;
+pub use grantor_store_tls::Tls;
+pub use options::{Hash, Options};
 pub use store::MemcachedStore;
 
 #[cfg(doc)]

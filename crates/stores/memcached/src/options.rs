@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantor_core::store::StoreError;
+use grantor_core::store::options::{one_of, percent_decoded};
+use grantor_store_tls::{Reading, Tls};
 
 /// The longest prefix; with kind and id a key stays below the engine's 250 bytes.
 const MAX_PREFIX: usize = 200;
-const PORT: u16 = 11211;
+pub(crate) const PORT: u16 = 11211;
 const MOST_SERVERS: usize = 256;
+const MOST_WEIGHT: u32 = 10_000;
 const FORM: &str = "write memcached://host:port,host:port/?prefix=name:";
 
 /// How a [`Client`](crate::Client) and a [`MemcachedStore`](crate::MemcachedStore) work.
@@ -20,6 +23,9 @@ const FORM: &str = "write memcached://host:port,host:port/?prefix=name:";
 /// | `deadline_ms=1..600000` | `2000` | how long a call may take, connecting included |
 /// | `connections=1..64` | `1` | connections to each server; each serves any number of callers at once |
 /// | `queue=1..65536` | `1024` | requests that wait to be sent on a connection; further callers wait to enter |
+/// | `hash=rendezvous\|ketama` | `rendezvous` | [`Hash`] |
+/// | `weights=2,1` | all alike | how the keys are shared out, in the order of the servers; behind `hash=ketama` only |
+/// | `tls=yes`, `ca=`, `cert=`, `key=`, `danger_unverified=yes` | no TLS | see [`Tls`]; `memcacheds://` is `tls=yes` |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     pub(crate) servers: Vec<Address>,
@@ -27,6 +33,19 @@ pub struct Options {
     pub(crate) deadline: Duration,
     pub(crate) connections: usize,
     pub(crate) queue: usize,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) hash: Hash,
+}
+
+/// How it is decided which of several servers has a key. All processes must decide alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hash {
+    /// Rendezvous hashing: who leaves or joins moves only its own share of keys, exactly. This is the default.
+    #[default]
+    Rendezvous,
+    /// The ring of libketama, as libmemcached makes it with `KETAMA_WEIGHTED` (in PHP `OPT_LIBKETAMA_COMPATIBLE`), and
+    /// twemproxy: for a pool that such clients share, with the shares of memory that [`Options::weights`] gives.
+    Ketama,
 }
 
 /// Where a server is.
@@ -34,6 +53,8 @@ pub struct Options {
 pub(crate) struct Address {
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// Its share of the keys, where the ring is ketama's.
+    pub(crate) weight: u32,
 }
 
 impl fmt::Display for Address {
@@ -61,7 +82,7 @@ impl Options {
             // The text is not repeated: somebody may have put a password into it.
             let address = address(server.as_ref())
                 .ok_or_else(|| refuse(&format!("the name of memcached server {number} is none; {FORM}")))?;
-            if found.contains(&address) {
+            if found.iter().any(|other| (&other.host, other.port) == (&address.host, address.port)) {
                 return Err(refuse(&format!("the memcached server {address} is named twice")));
             }
             found.push(address);
@@ -75,18 +96,27 @@ impl Options {
             deadline: Duration::from_secs(2),
             connections: 1,
             queue: 1024,
+            tls: None,
+            hash: Hash::default(),
         })
     }
 
-    /// Reads `memcached://host:port,host:port/?option=value`. The port may be missing: it is 11211 then.
+    /// Reads `memcached://host:port,host:port/?option=value`, or `memcacheds:` for TLS. The port may be missing: it is 11211
+    /// then.
     ///
     /// # Errors
     /// Another scheme, no server, a user or a password, a path, an unknown option or a bad value; the message says what to
     /// write and repeats no password.
     pub fn parse(url: &str) -> Result<Self, StoreError> {
-        let rest = url
-            .strip_prefix("memcached://")
-            .ok_or_else(|| refuse(&format!("the store URL does not begin with memcached://; {FORM}")))?;
+        let (secure, rest) = match (url.strip_prefix("memcached://"), url.strip_prefix("memcacheds://")) {
+            (Some(rest), _) => (false, rest),
+            (_, Some(rest)) => (true, rest),
+            _ => {
+                return Err(refuse(&format!(
+                    "the store URL begins neither with memcached:// nor with memcacheds://; {FORM}"
+                )));
+            }
+        };
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (servers, path) = place.split_once('/').unwrap_or((place, ""));
         if place.contains('@') {
@@ -97,28 +127,46 @@ impl Options {
         if !path.is_empty() || place.contains('#') || query.contains('#') {
             return Err(refuse(&format!("the store URL has something behind the servers; {FORM}")));
         }
-        let mut options = Self::servers(servers.split(','))?;
+        let (mut options, mut tls) = (Self::servers(servers.split(','))?, Reading::default());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            options = options.set(name, value)?;
+            let bad = |why: &str| refuse(&format!("the option {name} of the store URL: {why}"));
+            let text = || percent_decoded(value).ok_or_else(|| bad("its percent-encoding is bad"));
+            options = if ["tls", "ca", "cert", "key", "danger_unverified"].contains(&name) {
+                tls.set(name, &text()?).map_err(|why| bad(&why))?;
+                options
+            } else if name == "prefix" {
+                options.prefix(&text()?)?
+            } else {
+                options.set(name, value)?
+            };
         }
+        options.tls = tls.finish(secure).map_err(|why| refuse(&format!("the store URL {why}")))?;
         Ok(options)
     }
 
     fn set(mut self, name: &str, value: &str) -> Result<Self, StoreError> {
         match name {
-            "prefix" => {
-                let prefix =
-                    decode(value).ok_or_else(|| refuse("the option prefix has a bad percent-encoding"))?;
-                return self.prefix(&prefix);
-            }
             "deadline_ms" => self.deadline = Duration::from_millis(u64::from(number(name, value, 600_000)?)),
             "connections" => self.connections = number(name, value, 64)? as usize,
             "queue" => self.queue = number(name, value, 65_536)? as usize,
+            "hash" => {
+                self.hash = one_of(value, &[("rendezvous", Hash::Rendezvous), ("ketama", Hash::Ketama)])
+                    .map_err(|why| refuse(&format!("the option hash of the store URL: {why}")))?;
+            }
+            "weights" if self.hash != Hash::Ketama => {
+                return Err(refuse("the option weights of the store URL stands behind hash=ketama"));
+            }
+            "weights" => {
+                let weights = value.split(',').map(|weight| number(name, weight, MOST_WEIGHT));
+                return self.weights(weights.collect::<Result<Vec<_>, _>>()?);
+            }
             _ => {
-                return Err(refuse(
-                    "the store URL has an option that there is not; there are prefix, deadline_ms, connections, queue",
-                ));
+                return Err(refuse(&format!(
+                    "the store URL has an option that there is not; there are prefix, deadline_ms, connections, queue, hash, \
+                     weights, {}",
+                    Reading::NAMES
+                )));
             }
         }
         Ok(self)
@@ -131,6 +179,40 @@ impl Options {
     pub fn prefix(mut self, prefix: &str) -> Result<Self, StoreError> {
         self.prefix = checked_prefix(prefix)?;
         Ok(self)
+    }
+
+    /// How it is decided which server has a key.
+    #[must_use]
+    pub fn hash(mut self, hash: Hash) -> Self {
+        self.hash = hash;
+        self
+    }
+
+    /// How the keys are shared out with [`Hash::Ketama`], which this sets: a number from 1 to 10,000 for each server, in their
+    /// order.
+    ///
+    /// # Errors
+    /// There are more or fewer numbers than servers, or one is out of bounds.
+    pub fn weights(mut self, weights: impl IntoIterator<Item = u32>) -> Result<Self, StoreError> {
+        let weights: Vec<u32> = weights.into_iter().collect();
+        let bounds = 1..=MOST_WEIGHT;
+        if weights.len() != self.servers.len() || !weights.iter().all(|weight| bounds.contains(weight)) {
+            return Err(refuse(&format!(
+                "the weights are numbers from 1 to {MOST_WEIGHT}, one for each memcached server"
+            )));
+        }
+        for (server, weight) in self.servers.iter_mut().zip(weights) {
+            server.weight = weight;
+        }
+        self.hash = Hash::Ketama;
+        Ok(self)
+    }
+
+    /// Speaks TLS. The servers must: there is no falling back to plain text.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
     /// How long a call may take, connecting included; at least a millisecond.
@@ -193,23 +275,7 @@ fn address(server: &str) -> Option<Address> {
         None => PORT,
         Some(port) => port.parse().ok().filter(|port| *port > 0)?,
     };
-    Some(Address { host: host.to_ascii_lowercase(), port })
-}
-
-/// Percent-decoding; `None` for a bad encoding or what is not UTF-8.
-fn decode(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        out.push(if byte == b'%' {
-            let high = char::from(bytes.next()?).to_digit(16)?;
-            let low = char::from(bytes.next()?).to_digit(16)?;
-            u8::try_from(high * 16 + low).ok()?
-        } else {
-            byte
-        });
-    }
-    String::from_utf8(out).ok()
+    Some(Address { host: host.to_ascii_lowercase(), port, weight: 1 })
 }
 
 #[cfg(test)]
@@ -241,6 +307,29 @@ mod tests {
             .connections(3)
             .queue(9);
         assert_eq!(Options::parse(url).unwrap(), expected);
+    }
+
+    #[test]
+    fn tls_and_the_ring() {
+        let base = || Options::servers(["a", "b"]).unwrap();
+        let parse = |url: &str| Options::parse(url).unwrap();
+        assert_eq!(parse("memcacheds://a,b"), base().tls(Tls::verified()));
+        let all = parse("memcached://a,b?ca=/my%20ca.pem&tls=yes&hash=ketama&weights=2,1");
+        let expected = base().tls(Tls::verified().ca("/my ca.pem")).weights([2, 1]).unwrap();
+        assert_eq!(all, expected);
+        assert_eq!(parse("memcached://a,b?hash=ketama"), base().hash(Hash::Ketama));
+        for (bad, why) in [
+            ("memcacheds://a?tls=no", "leave one"),
+            ("memcached://a?ca=/c", "add tls=yes"),
+            ("memcached://a?tls=yes&ca=%00", "percent-encoding"),
+            ("memcached://a?tls=1", "one of no, yes"),
+            ("memcached://a,b?hash=ketama&weights=1", "one for each"),
+            ("memcached://a,b?hash=ketama&weights=1,0", "from 1 to 10000"),
+            ("memcached://a,b?weights=1,2", "behind hash=ketama"),
+            ("memcached://a?hash=crc32", "one of rendezvous, ketama"),
+        ] {
+            assert!(refused(bad).contains(why), "{bad}: {}", refused(bad));
+        }
     }
 
     #[test]

@@ -90,9 +90,9 @@ impl MemcachedStore {
     }
 
     fn call(&self, key: &Key) -> Result<Call<'_>, StoreError> {
-        let server = self.client.server(key);
-        let server = server.ok_or_else(|| StoreError::nothing_written("there is no memcached server"))?;
         let name = value::name(&self.prefix, key);
+        let server = self.client.server(key, &name);
+        let server = server.ok_or_else(|| StoreError::nothing_written("there is no memcached server"))?;
         Ok(Call { server, name, key: *key, deadline: self.client.deadline() })
     }
 

@@ -1,10 +1,11 @@
-//! The memcached store beyond the store suite: what it loses, servers that go, stop and come, and servers that lie.
+//! The memcached store beyond the store suite: what it loses, servers that go, stop and come, servers that lie, and TLS.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod faults;
 mod hostile;
 mod losses;
 mod servers;
+mod tls;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

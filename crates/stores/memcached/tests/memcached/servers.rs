@@ -78,3 +78,24 @@ async fn two_servers_share_the_records_and_one_that_is_down_is_not_replaced() {
     }
     assert_eq!((items(one.port()), items(other.port())), (first, second));
 }
+
+/// As other clients share them out: three parts of four on the one with the larger weight.
+#[tokio::test]
+async fn servers_on_the_ring_of_ketama_share_the_records_by_their_weights() {
+    let (one, other) = (memcached().unwrap(), memcached().unwrap());
+    let place = format!("127.0.0.1:{},127.0.0.1:{}", one.port(), other.port());
+    let url = format!("memcached://{place}/?hash=ketama&weights=3,1&deadline_ms=60000");
+    let store = MemcachedStore::open(&Options::parse(&url).unwrap()).await.unwrap();
+    for number in 0..1_000 {
+        create(&store, &record(number, "body")).await;
+    }
+    let (first, second) = (items(one.port()), items(other.port()));
+    assert!(first + second == 1_000 && (600..900).contains(&first), "{first} and {second}");
+    // Another process with the servers in another order finds all of them.
+    let turned = format!("memcached://127.0.0.1:{},127.0.0.1:{}", other.port(), one.port());
+    let url = format!("{turned}/?hash=ketama&weights=1,3&deadline_ms=60000");
+    let store = MemcachedStore::open(&Options::parse(&url).unwrap()).await.unwrap();
+    for number in 0..1_000 {
+        assert!(!is_absent(&store, number).await);
+    }
+}
