@@ -1,7 +1,7 @@
 //! Certificates for tests of TLS: a CA, what it signed well and badly, and a CA that nobody knows.
 
 use std::io::{Error, Result};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -124,11 +124,15 @@ impl Certificates {
 }
 
 impl ServerTls {
+    /// Certificate and key of a client that such a server lets in.
+    pub(crate) fn client(&self) -> (PathBuf, PathBuf) {
+        (self.certificate.with_file_name("client.pem"), self.certificate.with_file_name("client.key"))
+    }
+
     /// Clients must show a certificate of our CA.
     #[must_use]
     pub fn asking_clients(mut self) -> Self {
-        let folder = self.certificate.parent().unwrap_or(Path::new("."));
-        self.clients = Some(folder.join("ca.pem"));
+        self.clients = Some(self.certificate.with_file_name("ca.pem"));
         self
     }
 }

@@ -20,6 +20,9 @@ impl Engine for Redis {
             "redis+unix:///run/redis/redis.sock",
             "redis+sentinel://127.0.0.1:26379/mymaster",
             "redis+cluster://127.0.0.1:6379",
+            "rediss://HOST",
+            "rediss+sentinel://HOST/mymaster",
+            "rediss+cluster://HOST",
         ]
     }
 

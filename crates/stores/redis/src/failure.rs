@@ -7,6 +7,9 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 const REFUSALS: &[&str] =
     &["OOM", "MISCONF", "NOAUTH", "WRONGPASS", "BUSY", "NOREPLICAS", "WRONGTYPE", "LOADING", "NOPERM"];
 
+/// A connection is no more.
+const BROKE: &str = "the connection broke";
+
 /// A call that did not end well.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
@@ -45,6 +48,16 @@ impl Failure {
         Self::before(format!("no connection: {}", describe(error)))
     }
 
+    /// The same where no TLS was asked for: a server that speaks it hangs up on plain text.
+    pub(crate) fn connecting_plainly(error: &RedisError) -> Self {
+        match describe(error) {
+            why if why == BROKE => {
+                Self::before(format!("no connection: {why} (if it speaks TLS, write rediss://)"))
+            }
+            why => Self::before(format!("no connection: {why}")),
+        }
+    }
+
     /// The same of a read, which writes nothing.
     pub(crate) fn of_read(self) -> Self {
         Self { nothing_written: true, ..self }
@@ -68,6 +81,9 @@ pub(crate) fn is_refusal(error: &RedisError) -> bool {
 
 /// The kind of error, and what helps.
 fn describe(error: &RedisError) -> String {
+    if let Some(why) = grantor_store_tls::why(error) {
+        return why;
+    }
     let code = error.code().filter(|code| code.bytes().all(|byte| byte.is_ascii_uppercase()));
     match error.kind() {
         ErrorKind::AuthenticationFailed => {
@@ -89,7 +105,7 @@ fn describe(error: &RedisError) -> String {
         }
         ErrorKind::Io if error.is_connection_refusal() => "nothing listens there: is the server up?".into(),
         ErrorKind::Io if error.is_timeout() => "it did not answer in time".into(),
-        ErrorKind::Io => "the connection broke".into(),
+        ErrorKind::Io => BROKE.into(),
         _ => match code {
             Some("OOM") => "its memory is full (maxmemory): give it more".into(),
             Some("MISCONF") => "it cannot write to its disk, and so takes no writes: see its log".into(),

@@ -17,6 +17,7 @@
 //! - What the engine says about itself at opening decides what is promised: see the README.
 //! - [`Options`] has every setting. The store needs tokio.
 
+mod dial;
 mod facts;
 mod failure;
 mod index;
@@ -29,6 +30,7 @@ mod script;
 mod slots;
 mod target;
 
+pub use grantor_store_tls::Tls;
 pub use options::Options;
 /// The client library, for [`RedisStore::with_client`] and [`RedisStore::with_cluster`].
 pub use redis;
@@ -67,18 +69,18 @@ impl RedisStore {
     /// Connects, and reads what the engine promises.
     ///
     /// # Errors
-    /// The engine does not answer or refuses; nothing is kept of the try, and a later one may succeed.
+    /// The engine does not answer, is not the one that TLS was to verify, or refuses; nothing is kept of the try, and a later one may succeed.
     pub async fn open(options: &Options) -> Result<Self, StoreError> {
         let target = Target::new(options).map_err(|why| why.into_error(&options.place(), "opening"))?;
         Self::start(target, options).await
     }
 
-    /// The same with a client of the caller's, for one server. Host and login of the options are not used.
+    /// The same with a client of the caller's, for one server. Host, login and TLS of the options are not used.
     ///
     /// # Errors
     /// As [`RedisStore::open`].
     pub async fn with_client(client: redis::Client, options: &Options) -> Result<Self, StoreError> {
-        Self::start(Target::Single(client), options).await
+        Self::start(Target::of_client(client), options).await
     }
 
     /// The same for a Cluster, with a client for each of some of its nodes. The others are reached as the first.
@@ -86,7 +88,7 @@ impl RedisStore {
     /// # Errors
     /// As [`RedisStore::open`].
     pub async fn with_cluster(nodes: Vec<redis::Client>, options: &Options) -> Result<Self, StoreError> {
-        Self::start(Target::Cluster(nodes), options).await
+        Self::start(Target::of_nodes(nodes), options).await
     }
 
     async fn start(target: Target, options: &Options) -> Result<Self, StoreError> {

@@ -83,11 +83,11 @@ impl Link {
     }
 
     pub(crate) fn is_single(&self) -> bool {
-        matches!(*self.target, Target::Single(_))
+        self.target.is_single()
     }
 
     pub(crate) fn is_sentinel(&self) -> bool {
-        matches!(*self.target, Target::Sentinel { .. })
+        self.target.is_sentinel()
     }
 
     /// Runs a command that may run twice without harm: it is sent again when the connection breaks, to one server once, and

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use grantor_core::store::StoreError;
-use grantor_core::store::options::{number, one_of};
+use grantor_core::store::options::{number, one_of, percent_decoded};
+use grantor_store_tls::{Reading, Tls};
 
 /// How the engine is made up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,9 @@ pub(crate) enum Mode {
 /// | `redis+sentinel://[user:password@]host[:port],host[:port]/master` | the Sentinels (port 26379), and the name of their master; user and password are those of the master |
 /// | `redis+cluster://[user:password@]host[:port],host[:port]` | a Cluster, by some of its nodes |
 ///
+/// With `rediss` in place of `redis` they speak TLS: `rediss://`, `rediss+sentinel://` (to the Sentinels and to the master),
+/// `rediss+cluster://`.
+///
 /// `%40` and the like in user and password are decoded; an IPv6 address stands in `[]`.
 ///
 /// | in the URL | default | meaning |
@@ -38,6 +42,7 @@ pub(crate) enum Mode {
 /// | `wait_ms=10..60000` | `500` | how long they may take |
 /// | `db=0..` | `0` | the number of the database, behind Sentinels and over a socket |
 /// | `sentinel_user=`, `sentinel_password=` | none | for the Sentinels themselves |
+/// | `tls=yes`, `ca=`, `cert=`, `key=`, `danger_unverified=yes` | no TLS | see [`Tls`]; `rediss` is `tls=yes` |
 #[derive(Clone, PartialEq, Eq)]
 pub struct Options {
     pub(crate) mode: Mode,
@@ -56,6 +61,7 @@ pub struct Options {
     pub(crate) index: bool,
     pub(crate) wait: u32,
     pub(crate) wait_for: Duration,
+    pub(crate) tls: Option<Tls>,
 }
 
 /// User and password.
@@ -81,6 +87,7 @@ impl fmt::Debug for Options {
             .field("index", &self.index)
             .field("wait", &self.wait)
             .field("wait_for", &self.wait_for)
+            .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
 }
@@ -123,6 +130,7 @@ impl Options {
             index: true,
             wait: 0,
             wait_for: Duration::from_millis(500),
+            tls: None,
         }
     }
 
@@ -135,7 +143,7 @@ impl Options {
         Self::read(url).map_err(|why| {
             StoreError::nothing_written(format!(
                 "the URL of the Redis store {why}; write redis://[user:password@]host[:port][/db], \
-                 redis+unix:///path, redis+sentinel://host,host/master or redis+cluster://host,host"
+                 redis+unix:///path, redis+sentinel://host,host/master or redis+cluster://host,host, or rediss for TLS"
             ))
         })
     }
@@ -143,10 +151,10 @@ impl Options {
     fn read(url: &str) -> Result<Self, String> {
         let (scheme, rest) = url.split_once("://").ok_or("has no ://")?;
         let mode = match scheme {
-            "redis" | "redis+unix" => Mode::Single,
-            "redis+sentinel" => Mode::Sentinel,
-            "redis+cluster" => Mode::Cluster,
-            "rediss" => return Err("asks for TLS, which this release does not speak to Redis".into()),
+            "redis" | "rediss" | "redis+unix" => Mode::Single,
+            "redis+sentinel" | "rediss+sentinel" => Mode::Sentinel,
+            "redis+cluster" | "rediss+cluster" => Mode::Cluster,
+            "rediss+unix" => return Err("asks for TLS on a Unix socket, which has none".into()),
             _ => return Err("has another scheme".into()),
         };
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -173,22 +181,32 @@ impl Options {
                 options.db = db.into();
             }
             Mode::Sentinel if path.is_empty() => return Err("names no master".into()),
-            Mode::Sentinel => options.master = decode(path).ok_or("has a bad percent-encoding")?,
+            Mode::Sentinel => options.master = percent_decoded(path).ok_or("has a bad percent-encoding")?,
             Mode::Cluster => return Err("names a database, and a Cluster has but one".into()),
         }
+        let mut tls = Reading::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            options.set(name, value).map_err(|why| {
+            let text = percent_decoded(value).ok_or_else(|| "its percent-encoding is bad".to_owned());
+            let taken = match text.and_then(|text| tls.set(name, &text)) {
+                Ok(false) => options.set(name, value),
+                other => other.map(drop),
+            };
+            taken.map_err(|why| {
                 let name: String = name.chars().take(20).flat_map(char::escape_debug).collect();
                 format!("has the option `{name}`, but {why}")
             })?;
+        }
+        options.tls = tls.finish(scheme.starts_with("rediss"))?;
+        if options.tls.is_some() && options.socket.is_some() {
+            return Err("asks for TLS on a Unix socket, which has none".into());
         }
         Ok(options)
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         let milliseconds = |least, most| number(value, least, most).map(|n| Duration::from_millis(n.into()));
-        let text = || decode(value).ok_or_else(|| "its percent-encoding is bad".to_owned());
+        let text = || percent_decoded(value).ok_or_else(|| "its percent-encoding is bad".to_owned());
         match name {
             "prefix" => self.prefix = read_prefix(&text()?)?,
             "deadline_ms" => self.deadline = milliseconds(100, 600_000)?,
@@ -214,6 +232,13 @@ impl Options {
     #[must_use]
     pub fn login(mut self, user: Option<&str>, password: &str) -> Self {
         self.login = Login { user: user.map(str::to_owned), password: Some(password.to_owned()) };
+        self
+    }
+
+    /// Speaks TLS, to every server that is named or found. They must: there is no falling back to plain text.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -274,14 +299,14 @@ impl Options {
 
 fn read_login(text: &str) -> Result<Login, String> {
     let (user, password) = text.split_once(':').unwrap_or((text, ""));
-    let part = |text: &str| decode(text).ok_or("has a bad percent-encoding in user or password");
+    let part = |text: &str| percent_decoded(text).ok_or("has a bad percent-encoding in user or password");
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
     Ok(Login { user: some(part(user)?), password: some(part(password)?) })
 }
 
 /// The path of a socket, from what stands before and after the first `/`.
 fn read_socket(host: &str, path: &str) -> Result<PathBuf, String> {
-    match decode(path).ok_or("has a bad percent-encoding")? {
+    match percent_decoded(path).ok_or("has a bad percent-encoding")? {
         _ if !host.is_empty() => Err("names a host before the path of the socket".into()),
         path if path.is_empty() => Err("names no socket".into()),
         path => Ok(format!("/{path}").into()),
@@ -311,22 +336,6 @@ fn read_prefix(text: &str) -> Result<String, String> {
     } else {
         Err("its value is of at most 64 letters, digits, `:`, `_`, `.`, `-`".into())
     }
-}
-
-/// Percent-decoding; `None` for a bad encoding, or what is not UTF-8.
-fn decode(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        out.push(if byte == b'%' {
-            let high = char::from(bytes.next()?).to_digit(16)?;
-            let low = char::from(bytes.next()?).to_digit(16)?;
-            u8::try_from(high * 16 + low).ok()?
-        } else {
-            byte
-        });
-    }
-    String::from_utf8(out).ok()
 }
 
 #[cfg(test)]
@@ -361,10 +370,27 @@ mod tests {
     }
 
     #[test]
+    fn every_form_has_tls() {
+        let files = Tls::verified().ca("/my ca.pem").client_certificate("/c", "/k");
+        let one = Options::parse("rediss://h?ca=/my%20ca.pem&cert=/c&key=/k").unwrap();
+        assert_eq!(one, Options::single("h", 6379).tls(files));
+        for url in ["rediss://h", "rediss+sentinel://h/m", "rediss+cluster://h", "redis://h?tls=yes"] {
+            assert_eq!(Options::parse(url).unwrap().tls, Some(Tls::verified()), "{url}");
+        }
+        assert_eq!(Options::parse("redis://h?tls=no").unwrap().tls, None);
+    }
+
+    #[test]
     fn refusals_say_what_to_write_and_no_secret() {
         for (url, why) in [
             ("postgres://u:hunter2@h", "another scheme"),
-            ("rediss://u:hunter2@h", "TLS"),
+            ("rediss+unix://u:hunter2@/s", "Unix socket"),
+            ("redis+unix://u:hunter2@/s?tls=yes", "Unix socket"),
+            ("rediss://u:hunter2@h?tls=no", "leave one"),
+            ("redis://u:hunter2@h?ca=/c", "add tls=yes"),
+            ("rediss://u:hunter2@h?ca=%00", "percent-encoding"),
+            ("redis://u:hunter2%00@h", "percent-encoding"),
+            ("redis+sentinel://u:hunter2@h/m%00", "percent-encoding"),
             ("redis:u:hunter2@h", "no ://"),
             ("redis://u:hunter2@", "no host"),
             ("redis://u:hunter2@h:0", "bad port"),

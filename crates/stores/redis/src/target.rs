@@ -1,24 +1,31 @@
-//! What is connected to, and how a connection comes about: the one place where sockets are opened.
+//! What is connected to: which servers there are, and which of them is asked.
 
 use std::fmt;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use grantor_store_tls::{Prepared, Tls};
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _,
-    RedisConnectionInfo, RedisResult, Value,
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo, RedisResult, Value,
 };
 
+use crate::dial;
 use crate::failure::Failure;
 use crate::options::{Login, Mode, Options};
 
 /// A server by its address, `host:port`; of a Cluster. Where there is but one, or the Sentinels name it, this is empty.
 pub(crate) type Node = Arc<str>;
 
-/// The engine, not connected yet.
-pub(crate) enum Target {
+/// The engine, not connected yet, and TLS where our options ask for it.
+pub(crate) struct Target {
+    engine: Engine,
+    tls: Option<Prepared>,
+}
+
+/// How the engine is made up.
+enum Engine {
     Single(Client),
     Sentinel { sentinels: Vec<Client>, master: String, server: ConnectionInfo },
     Cluster(Vec<Client>),
@@ -27,19 +34,82 @@ pub(crate) enum Target {
 /// The library's own Debug shows addresses and users.
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Single(_) => "Single",
-            Self::Sentinel { .. } => "Sentinel",
-            Self::Cluster(_) => "Cluster",
+        f.write_str(match self.engine {
+            Engine::Single(_) => "Single",
+            Engine::Sentinel { .. } => "Sentinel",
+            Engine::Cluster(_) => "Cluster",
         })
     }
 }
 
 impl Target {
+    /// The engine of the options. Reads the files of TLS, and tells the log what is not protected.
     pub(crate) fn new(options: &Options) -> Result<Self, Failure> {
-        Self::of(options).map_err(|error| Failure::connecting(&error))
+        let hosts = options.hosts.iter().map(|(host, _)| host.as_str()).filter(|_| options.socket.is_none());
+        grantor_store_tls::warn("Redis", hosts, options.tls.as_ref());
+        let tls = options.tls.as_ref().map(Tls::prepare).transpose();
+        let tls = tls.map_err(|error| Failure::before(error.to_string()))?;
+        let engine = Engine::of(options).map_err(|error| Failure::connecting(&error))?;
+        Ok(Self { engine, tls })
     }
 
+    /// One server, by a client of the caller's.
+    pub(crate) fn of_client(client: Client) -> Self {
+        Self { engine: Engine::Single(client), tls: None }
+    }
+
+    /// A Cluster, by clients of the caller's for some of its nodes.
+    pub(crate) fn of_nodes(nodes: Vec<Client>) -> Self {
+        Self { engine: Engine::Cluster(nodes), tls: None }
+    }
+
+    pub(crate) fn is_single(&self) -> bool {
+        matches!(self.engine, Engine::Single(_))
+    }
+
+    pub(crate) fn is_sentinel(&self) -> bool {
+        matches!(self.engine, Engine::Sentinel { .. })
+    }
+
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self.engine, Engine::Cluster(_))
+    }
+
+    /// The nodes of a Cluster that the options name.
+    pub(crate) fn seeds(&self) -> Vec<Node> {
+        let Engine::Cluster(seeds) = &self.engine else { return Vec::new() };
+        seeds.iter().filter_map(|seed| node_of(seed.get_connection_info().addr())).collect()
+    }
+
+    /// Connects to a node.
+    pub(crate) async fn connect(
+        &self,
+        node: &Node,
+        options: &Options,
+    ) -> Result<MultiplexedConnection, Failure> {
+        let tls = self.tls.as_ref();
+        match &self.engine {
+            Engine::Single(client) => dial::connect(client, tls, options).await,
+            Engine::Sentinel { sentinels, master, server } => {
+                let (host, port) = named(sentinels, master, tls, options).await?;
+                let client = elsewhere(server, host, port).map_err(|error| Failure::connecting(&error))?;
+                let connection = dial::connect(&client, tls, options).await?;
+                is_master(connection).await
+            }
+            Engine::Cluster(seeds) => {
+                let unknown =
+                    || Failure::before("the Cluster names a node by an address that is not understood");
+                let (host, port) = node.rsplit_once(':').ok_or_else(unknown)?;
+                let port = port.parse().map_err(|_| unknown())?;
+                let like = seeds.first().ok_or_else(unknown)?.get_connection_info();
+                let client = elsewhere(like, host.to_owned(), port);
+                dial::connect(&client.map_err(|error| Failure::connecting(&error))?, tls, options).await
+            }
+        }
+    }
+}
+
+impl Engine {
     fn of(options: &Options) -> RedisResult<Self> {
         let login = settings(&options.login, options.db);
         let nobody = || redis::RedisError::from((redis::ErrorKind::InvalidClientConfig, "no host"));
@@ -52,42 +122,6 @@ impl Target {
             },
             Mode::Cluster => Self::Cluster(clients(options, &login)?),
         })
-    }
-
-    pub(crate) fn is_cluster(&self) -> bool {
-        matches!(self, Self::Cluster(_))
-    }
-
-    /// The nodes of a Cluster that the options name.
-    pub(crate) fn seeds(&self) -> Vec<Node> {
-        let Self::Cluster(seeds) = self else { return Vec::new() };
-        seeds.iter().filter_map(|seed| node_of(seed.get_connection_info().addr())).collect()
-    }
-
-    /// Connects to a node.
-    pub(crate) async fn connect(
-        &self,
-        node: &Node,
-        options: &Options,
-    ) -> Result<MultiplexedConnection, Failure> {
-        match self {
-            Self::Single(client) => connect(client, options).await,
-            Self::Sentinel { sentinels, master, server } => {
-                let (host, port) = named(sentinels, master, options).await?;
-                let client = elsewhere(server, host, port).map_err(|error| Failure::connecting(&error))?;
-                let connection = connect(&client, options).await?;
-                is_master(connection).await
-            }
-            Self::Cluster(seeds) => {
-                let unknown =
-                    || Failure::before("the Cluster names a node by an address that is not understood");
-                let (host, port) = node.rsplit_once(':').ok_or_else(unknown)?;
-                let port = port.parse().map_err(|_| unknown())?;
-                let like = seeds.first().ok_or_else(unknown)?.get_connection_info();
-                let client = elsewhere(like, host.to_owned(), port);
-                connect(&client.map_err(|error| Failure::connecting(&error))?, options).await
-            }
-        }
     }
 }
 
@@ -127,19 +161,16 @@ fn node_of(address: &ConnectionAddr) -> Option<Node> {
     }
 }
 
-async fn connect(client: &Client, options: &Options) -> Result<MultiplexedConnection, Failure> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(options.connect))
-        .set_response_timeout(Some(options.response));
-    let connection = client.get_multiplexed_async_connection_with_config(&config).await;
-    connection.map_err(|error| Failure::connecting(&error))
-}
-
 /// Asks all Sentinels for the master at once. What more than half of them say is believed; where so many do not answer, what
 /// most of those say that do.
-async fn named(sentinels: &[Client], master: &str, options: &Options) -> Result<(String, u16), Failure> {
+async fn named(
+    sentinels: &[Client],
+    master: &str,
+    tls: Option<&Prepared>,
+    options: &Options,
+) -> Result<(String, u16), Failure> {
     let mut asked: FuturesUnordered<_> =
-        sentinels.iter().map(|sentinel| name_of(sentinel, master, options)).collect();
+        sentinels.iter().map(|sentinel| name_of(sentinel, master, tls, options)).collect();
     let mut votes: Vec<((String, u16), usize)> = Vec::new();
     let mut failure = Failure::before("no Sentinel is named");
     while let Some(answer) = asked.next().await {
@@ -157,8 +188,13 @@ async fn named(sentinels: &[Client], master: &str, options: &Options) -> Result<
     votes.into_iter().max_by_key(|(_, votes)| *votes).map(|(name, _)| name).ok_or(failure)
 }
 
-async fn name_of(sentinel: &Client, master: &str, options: &Options) -> Result<(String, u16), Failure> {
-    let mut sentinel = connect(sentinel, options).await?;
+async fn name_of(
+    sentinel: &Client,
+    master: &str,
+    tls: Option<&Prepared>,
+    options: &Options,
+) -> Result<(String, u16), Failure> {
+    let mut sentinel = dial::connect(sentinel, tls, options).await?;
     let mut ask = redis::cmd("SENTINEL");
     ask.arg("GET-MASTER-ADDR-BY-NAME").arg(master);
     let found: RedisResult<Option<(String, u16)>> = ask.query_async(&mut sentinel).await;

@@ -45,11 +45,13 @@ pub struct Engine {
     folder: TempDir,
     port: u16,
     start: Box<Start>,
-    ready: fn(u16) -> bool,
+    ready: Box<Ready>,
 }
 
 /// The command that starts an engine in its folder on its port.
 type Start = dyn Fn(&Path, u16) -> Result<Command> + Send + Sync;
+/// The question whether an engine answers on its port.
+type Ready = dyn Fn(u16) -> bool + Send + Sync;
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,7 +74,7 @@ impl Engine {
     fn launch(
         prepare: impl FnOnce(&Path) -> Result<()>,
         start: impl Fn(&Path, u16) -> Result<Command> + Send + Sync + 'static,
-        ready: fn(u16) -> bool,
+        ready: impl Fn(u16) -> bool + Send + Sync + 'static,
     ) -> Result<Self> {
         Self::launch_on(free_port(), prepare, start, ready)
     }
@@ -82,13 +84,13 @@ impl Engine {
         port: u16,
         prepare: impl FnOnce(&Path) -> Result<()>,
         start: impl Fn(&Path, u16) -> Result<Command> + Send + Sync + 'static,
-        ready: fn(u16) -> bool,
+        ready: impl Fn(u16) -> bool + Send + Sync + 'static,
     ) -> Result<Self> {
         let folder = crate::folder("engine")?;
         open_to_all(folder.path())?;
         prepare(folder.path())?;
         let child = spawn(start(folder.path(), port)?, folder.path())?;
-        let mut engine = Self { child, folder, port, start: Box::new(start), ready };
+        let mut engine = Self { child, folder, port, start: Box::new(start), ready: Box::new(ready) };
         engine.wait_until_ready()?;
         Ok(engine)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::tls::{self, Files};
-use super::{Engine, answers, as_user, listens, program};
+use super::{Engine, answers, as_user, program};
 use crate::certificates::ServerTls;
 
 /// What a server does unless it is told otherwise.
@@ -36,7 +36,14 @@ pub fn redis_with(settings: &[&str]) -> Result<Engine> {
 pub fn redis_tls(shown: &ServerTls, settings: &[&str]) -> Result<Engine> {
     let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
     let prepare = |folder: &Path| tls::install(shown, folder, None);
-    Engine::launch(prepare, move |folder, port| server(folder, port, &settings), listens)
+    let (certificate, key) = shown.client();
+    let ready = move |port: u16| {
+        let mut ask = Command::new("redis-cli");
+        ask.args(["--tls", "--insecure", "-p", &port.to_string(), "--cert"]).arg(&certificate);
+        let said = ask.arg("--key").arg(&key).arg("PING").output();
+        said.is_ok_and(|said| said.stdout.starts_with(b"PONG") || said.stdout.starts_with(b"NOAUTH"))
+    };
+    Engine::launch(prepare, move |folder, port| server(folder, port, &settings), ready)
 }
 
 /// The command of a server.
