@@ -57,3 +57,55 @@ async fn sweeps_and_writes_do_not_fail_each_other() {
         ended.unwrap();
     }
 }
+
+/// A write of the store locks one row only, so another one is locked by a trigger: first the row, then what the other
+/// session has. The server ends the session that has written less (1213), which is the store's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadlock_is_tried_again() {
+    // Its own, for it counts deadlocks and waits.
+    let engine = grantor_testkit::engine::mariadb().unwrap();
+    let port = engine.port();
+    let name = database(port).await;
+    let store = Arc::new(open(&format!("mysql://root@127.0.0.1:{port}/{name}?timeout_ms=60000")).await);
+    let mut other = admin(port).await;
+    for statement in [
+        format!("USE {name}"),
+        "CREATE TABLE other (id INT PRIMARY KEY, n INT) ENGINE = InnoDB".to_owned(),
+        "INSERT INTO other SELECT seq, 0 FROM seq_1_to_100".to_owned(),
+        "CREATE TRIGGER also AFTER UPDATE ON grantor_record FOR EACH ROW UPDATE other SET n = n + 1 WHERE id = 1"
+            .to_owned(),
+    ] {
+        other.query_drop(statement).await.unwrap();
+    }
+    let revision = create(store.as_ref(), &record(1, 1)).await;
+    let deadlocks = "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'INNODB_DEADLOCKS'";
+    let before: Option<u64> = other.query_first(deadlocks).await.unwrap();
+    other.query_drop("SET innodb_lock_wait_timeout = 60").await.unwrap();
+    other.query_drop("BEGIN").await.unwrap();
+    other.query_drop("UPDATE other SET n = n + 1").await.unwrap();
+    let replacing = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.replace(&record(1, 2), revision, NOW).await })
+    };
+    // Where the store does not wait yet, or has just given up and begins anew, there is no deadlock: then once more.
+    let mut rounds = 0;
+    loop {
+        let waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'";
+        while other.query_first::<u64, _>(waits).await.unwrap() == Some(0) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        other.query_drop("SAVEPOINT here").await.unwrap();
+        other.query_drop("SELECT * FROM grantor_record FOR UPDATE").await.unwrap();
+        let after: Option<u64> = other.query_first(deadlocks).await.unwrap();
+        if after > before {
+            break;
+        }
+        rounds += 1;
+        assert!(rounds < 50, "no deadlock came about");
+        other.query_drop("ROLLBACK TO here").await.unwrap();
+    }
+    other.query_drop("COMMIT").await.unwrap();
+    let replaced = replacing.await.unwrap().unwrap();
+    assert!(matches!(replaced, Replaced::Replaced(_)), "{replaced:?}");
+    assert_eq!(store.load(&record(1, 2).key, NOW).await.unwrap().unwrap().0, record(1, 2));
+}
