@@ -39,7 +39,7 @@ fn browser(world: &World, servers: &[&Server]) -> UserAgent<impl Fn(Request<Byte
     .with_header(header::ORIGIN, issuer.parse().unwrap())
 }
 
-async fn a_flow_goes_on_at_whichever_process_is_next(kind: &Kind) {
+pub(crate) async fn a_flow_goes_on_at_whichever_process_is_next(kind: &Kind) {
     let engine = (kind.start)();
     let world = kind.world(engine.port(), FRESH);
     let (one, two) = (world.serve(), world.serve_beside());
@@ -89,7 +89,7 @@ async fn a_flow_goes_on_at_whichever_process_is_next(kind: &Kind) {
     two.stop();
 }
 
-async fn commands_are_known_to_both_processes(kind: &Kind) {
+pub(crate) async fn commands_are_known_to_both_processes(kind: &Kind) {
     let engine = (kind.start)();
     let world = kind.world(engine.port(), FRESH);
     let (one, two) = (world.serve(), world.serve_beside());
@@ -156,7 +156,7 @@ async fn commands_are_known_to_both_processes(kind: &Kind) {
 }
 
 /// `policy.client_copies_for`: a change is known when the copies are old.
-async fn a_change_of_a_client_is_known_within_the_bound(kind: &Kind) {
+pub(crate) async fn a_change_of_a_client_is_known_within_the_bound(kind: &Kind) {
     let engine = (kind.start)();
     let world = kind.world(engine.port(), "");
     let (one, two) = (world.serve(), world.serve_beside());

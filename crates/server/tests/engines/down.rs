@@ -15,7 +15,7 @@ each_engine!(
     silent_in_flight_is_503_within_the_store_s_time,
 );
 
-async fn down_at_the_start_is_one_clear_message(kind: &Kind) {
+pub(crate) async fn down_at_the_start_is_one_clear_message(kind: &Kind) {
     let mut engine = (kind.start)();
     let world = kind.world(engine.port(), "");
     engine.kill().unwrap();

@@ -148,3 +148,44 @@ impl From<Failure> for StoreError {
         if failure.certain { Self::nothing_written(failure.message) } else { Self::unknown(failure.message) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mongodb::bson::{deserialize_from_document, doc};
+
+    fn command(code: i32) -> Error {
+        let said = doc! { "code": code, "codeName": "Name", "errmsg": "dup key: { name: hunter2 }" };
+        ErrorKind::Command(deserialize_from_document(said).unwrap()).into()
+    }
+
+    #[test]
+    fn only_what_is_known_to_be_undone_is_certain() {
+        for code in [13, 10_107, 13_435, 121] {
+            assert!(Failure::of("h/d", "a create", &command(code), false).certain, "{code}");
+            // The first of two tries may have been done.
+            assert!(!Failure::of("h/d", "a create", &command(code), true).certain, "{code}");
+        }
+        // Interrupted, stepped down, shutting down, out of time: perhaps after the write.
+        for code in [50, 64, 91, 189, 11_600, 11_602, 9_999] {
+            let failure = Failure::of("h/d", "a create", &command(code), false);
+            assert!(!failure.certain && !failure.again, "{code}");
+            assert!(failure.wrote_nothing().certain);
+        }
+        let broken = Error::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+        assert!(!Failure::of("h/d", "a create", &broken, false).certain);
+        let unconfirmed = deserialize_from_document(doc! { "code": 64, "errmsg": "waiting" }).unwrap();
+        let unconfirmed = ErrorKind::Write(WriteFailure::WriteConcernError(unconfirmed)).into();
+        assert!(!Failure::of("h/d", "a create", &unconfirmed, false).certain);
+        assert!(Failure::of("h/d", "a create", &command(10_107), false).again);
+        assert!(!Failure::of("h/d", "a create", &command(13), false).again);
+    }
+
+    #[test]
+    fn what_the_server_said_is_not_repeated() {
+        for code in [13, 18, DUPLICATE, 9_999] {
+            let said = StoreError::from(Failure::of("h/d", "a create", &command(code), false)).to_string();
+            assert!(!said.contains("hunter2") && said.contains(&code.to_string()), "{said}");
+        }
+    }
+}

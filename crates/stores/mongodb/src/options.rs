@@ -382,3 +382,6 @@ fn refused(name: &str) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;
