@@ -1,4 +1,8 @@
 //! Listening, connections and their limits, and the graceful stop.
+//!
+//! A stop must not cost a request of the proxy before this server, which may send one before it knows: connections that wait in
+//! the system's queue are still taken, each answer says `Connection: close` (RFC 9112 §9.6), and connections that lie idle end a
+//! moment later, which a proxy that gives them up sooner never meets.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -7,12 +11,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
 
 use super::Front;
 use super::io::{Busy, Patience, Timed};
@@ -20,6 +25,9 @@ use super::request;
 
 /// How long the accept loop rests after an error such as "too many open files".
 const REST: Duration = Duration::from_millis(100);
+/// After the signal an idle connection may still bring a request for this part of the time to stop: 2 s where nothing else is
+/// said. docs/server.md tells proxies to be quicker.
+const LINGER: u32 = 4;
 
 /// Serves on these listeners, at most so many connections at once, until `stop` is done. Then readiness is off, the
 /// listeners are closed, and what is in flight has the configured time to be answered.
@@ -59,29 +67,46 @@ async fn accept(
         };
         let (accepted, permit) = tokio::select! {
             next = next => next,
-            () = closed(&mut closing) => return,
+            () = closed(&mut closing) => break,
         };
-        let (stream, address) = match accepted {
-            Ok(accepted) => accepted,
+        match accepted {
+            Ok((stream, address)) => {
+                let place = places.of(address.ip(), permit);
+                begin(&server, stream, address.ip(), &front, &closing, place);
+            }
             Err(cause) => {
                 tracing::warn!(target: "grantor", reason = "accept_failed", %cause, "a connection could not be accepted");
                 tokio::time::sleep(REST).await;
-                continue;
             }
-        };
-        let Some(place) = places.of(address.ip(), permit) else {
-            tracing::info!(target: "grantor", reason = "too_many_connections", peer = %address.ip(), "a connection was closed: its address has too many");
-            continue;
-        };
-        tokio::spawn(connection(
-            Arc::clone(&server),
-            stream,
-            address.ip(),
-            Arc::clone(&front),
-            closing.clone(),
-            place,
-        ));
+        }
     }
+    // Who is in the queue has connected and may have sent its request: closing the listener would reset it.
+    let Ok(listener) = listener.into_std() else { return };
+    while let Ok(permit) = places.permit_now()
+        && let Ok((stream, address)) = listener.accept()
+    {
+        if stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream)
+        {
+            begin(&server, stream, address.ip(), &front, &closing, places.of(address.ip(), permit));
+        }
+    }
+}
+
+/// Serves a connection, if there is a place for it.
+fn begin(
+    server: &Arc<http1::Builder>,
+    stream: TcpStream,
+    address: IpAddr,
+    front: &Arc<Front>,
+    closing: &watch::Receiver<bool>,
+    place: Option<Place>,
+) {
+    let Some(place) = place else {
+        tracing::info!(target: "grantor", reason = "too_many_connections", peer = %address, "a connection was closed: its address has too many");
+        return;
+    };
+    tokio::spawn(connection(Arc::clone(server), stream, address, Arc::clone(front), closing.clone(), place));
 }
 
 /// Ends when the server is asked to stop.
@@ -120,10 +145,14 @@ async fn connection(
     let limits = front.limits();
     let patience = Patience { idle: limits.idle_timeout, headers: limits.header_timeout };
     let io = TokioIo::new(Timed::new(stream, busy.clone(), patience));
+    let linger = limits.shutdown_timeout / LINGER;
     let service = service_fn(move |request| {
         let (front, working) = (Arc::clone(&front), busy.begin());
         async move {
-            let answer = request::answer(&front, address, request).await;
+            let mut answer = request::answer(&front, address, request).await;
+            if front.is_stopping() {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             drop(working);
             Ok::<_, std::convert::Infallible>(answer)
         }
@@ -131,10 +160,13 @@ async fn connection(
     let mut connection = pin!(server.serve_connection(io, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = closed(&mut closing) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        () = closed(&mut closing) => match tokio::time::timeout(linger, connection.as_mut()).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        },
     };
     if let Err(cause) = ended {
         tracing::debug!(target: "grantor", peer = %address, %cause, "a connection ended early");
@@ -167,6 +199,11 @@ impl Places {
     async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         // The semaphore is never closed.
         Arc::clone(self.all.as_ref()?).acquire_owned().await.ok()
+    }
+
+    /// The same without waiting.
+    fn permit_now(&self) -> Result<Option<OwnedSemaphorePermit>, TryAcquireError> {
+        self.all.as_ref().map(|all| Arc::clone(all).try_acquire_owned()).transpose()
     }
 
     fn of(self: &Arc<Self>, address: IpAddr, permit: Option<OwnedSemaphorePermit>) -> Option<Place> {

@@ -102,6 +102,11 @@ impl Front {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
+    /// Whether somebody asked the server to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
     /// The name of what answers this path, for the log.
     pub(super) fn route(&self, path: &str) -> &str {
         match self.endpoint_paths.iter().find(|own| *own == path) {
@@ -169,7 +174,7 @@ impl Front {
     }
 
     async fn ready(&self) -> Response<Bytes> {
-        if self.stopping.load(Ordering::Relaxed) {
+        if self.is_stopping() {
             return reply::text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
         }
         let key = Key::named(Kind::STANDING, "all");

@@ -204,6 +204,31 @@ async fn what_is_in_flight_is_answered_after_sigterm_and_readiness_is_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rfc9112_9_6_a_request_that_crosses_the_stop_is_answered_and_its_connection_ends() {
+    // A quarter of it is the time for such requests, and this test may be slow.
+    let world = World::new("[limits]\nshutdown_timeout = \"4m\"\n");
+    let server = world.serve();
+    let request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let (mut kept, mut fresh, mut second) = (connect(&server), connect(&server), connect(&server));
+    kept.write_all(request.as_bytes()).unwrap();
+    assert!(answer(&mut kept).starts_with("HTTP/1.1 200"));
+    server.send(Signal::TERM);
+    while TcpStream::connect(("127.0.0.1", server.port)).is_ok() {
+        tokio::task::yield_now().await;
+    }
+    kept.write_all(request.as_bytes()).unwrap();
+    fresh.write_all(request.as_bytes()).unwrap();
+    second.write_all(request.repeat(2).as_bytes()).unwrap();
+    for line in [kept, fresh, second] {
+        let answer = rest(line).to_ascii_lowercase();
+        assert!(answer.starts_with("http/1.1 200") && answer.contains("connection: close\r\n"), "{answer}");
+        assert_eq!(answer.matches("http/1.1").count(), 1, "{answer}");
+    }
+    let (status, log) = server.ended();
+    assert_eq!(status, Some(0), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_never_finishes_does_not_hold_up_the_end() {
     let world = World::new("[limits]\nshutdown_timeout = \"300ms\"\n");
     let server = world.serve();
