@@ -41,9 +41,6 @@ const PROGRAMS: [(&[&str], Make); 5] = [
     (&engines::PROGRAMS, engines::program),
 ];
 
-/// Programs of stores that this release does not have.
-const LATER: [(&str, &str); 2] = [("mongodb", "MongoDB"), ("mixed_stores", "MongoDB")];
-
 fn names() -> Vec<&'static str> {
     PROGRAMS.iter().flat_map(|(names, _)| names.iter().copied()).collect()
 }
@@ -88,10 +85,6 @@ impl Args {
 
     fn make(&self) -> Result<Program, BoxError> {
         let name = self.program.as_str();
-        if let Some((_, store)) = LATER.iter().find(|(later, _)| *later == name) {
-            let why = format!("the program {name} needs the {store} store, which this release does not have");
-            return Err(why.into());
-        }
         match PROGRAMS.iter().find(|(names, _)| names.contains(&name)) {
             Some((_, make)) => make(self),
             None => Err(format!("there is no program {name}; there are {}", names().join(", ")).into()),

@@ -136,3 +136,21 @@ async fn redis_store_keeps_what_it_holds_when_the_engine_is_killed() {
     example.restart();
     assert_ne!(example.refresh(&tokens["refresh_token"], "").await.ok()["access_token"], Value::Null);
 }
+
+#[tokio::test]
+async fn mongodb() {
+    let mongodb = engine::mongodb().unwrap();
+    keeps_and_shares("mongodb", &format!("mongodb://127.0.0.1:{}/seed", mongodb.port()), true).await;
+}
+
+#[tokio::test]
+async fn mixed_stores() {
+    let (mongodb, memcached) = (engine::mongodb().unwrap(), engine::memcached().unwrap());
+    let store =
+        format!("mongodb://127.0.0.1:{}/seed,memcached://127.0.0.1:{}", mongodb.port(), memcached.port());
+    keeps_and_shares("mixed_stores", &store, false).await;
+    memcached_says(memcached.port(), "flush_all");
+    let example = Example::program("mixed_stores", Some(&store));
+    let tokens = example.tokens("").await;
+    assert_eq!(example.facts(&tokens).await["user_id"], "alice", "clients are in MongoDB");
+}
