@@ -18,9 +18,11 @@
 //! - [`Options`] has every setting. The store needs tokio.
 
 mod dial;
+mod doubts;
 mod facts;
 mod failure;
 mod index;
+mod learn;
 mod link;
 mod nodes;
 mod options;
@@ -44,12 +46,13 @@ use grantor_core::store::{
 };
 use redis::Value;
 
+use crate::doubts::Doubts;
 use crate::facts::Facts;
 use crate::failure::Failure;
 use crate::index::Sets;
 use crate::link::Link;
 use crate::random::Numbers;
-use crate::script::Scripts;
+use crate::script::{Call, Scripts};
 use crate::target::Target;
 
 /// The largest body.
@@ -63,6 +66,7 @@ pub struct RedisStore {
     sets: Option<Sets>,
     promises: Promises,
     numbers: Numbers,
+    doubts: Doubts,
 }
 
 impl RedisStore {
@@ -103,7 +107,7 @@ impl RedisStore {
         };
         let scripts = Arc::new(Scripts::new());
         let sets = options.index.then(|| Sets::start(Arc::clone(&link), Arc::clone(&scripts)));
-        Ok(Self { link, scripts, sets, promises, numbers: Numbers::new() })
+        Ok(Self { link, scripts, sets, promises, numbers: Numbers::new(), doubts: Doubts::default() })
     }
 
     /// Writes what the index still waits for. The connection goes with the store.
@@ -146,7 +150,7 @@ impl RedisStore {
         let now = now.as_millis().to_string();
         let args = [now.as_bytes(), &value, keep.as_bytes()];
         let call = self.scripts.create.call(&self.name(&record.key), &args);
-        Ok(if self.link.write(&call).await? == 1 {
+        Ok(if self.wrote(&record.key, &call).await? {
             self.note(record);
             Created::Created(revision)
         } else {
@@ -166,7 +170,7 @@ impl RedisStore {
         let loaded = loaded.number().to_be_bytes();
         let args = [now.as_bytes(), &value, keep.as_bytes(), &loaded];
         let call = self.scripts.replace.call(&self.name(&record.key), &args);
-        Ok(if self.link.write(&call).await? == 1 {
+        Ok(if self.wrote(&record.key, &call).await? {
             self.note(record);
             Replaced::Replaced(revision)
         } else {
@@ -177,12 +181,13 @@ impl RedisStore {
     async fn try_remove(&self, key: &Key, now: Timestamp) -> Result<Removed, Failure> {
         let now = now.as_millis().to_string();
         let call = self.scripts.remove.call(&self.name(key), &[now.as_bytes()]);
-        Ok(if self.link.write(&call).await? == 1 { Removed::Removed } else { Removed::Absent })
+        Ok(if self.wrote(key, &call).await? { Removed::Removed } else { Removed::Absent })
     }
 
     async fn try_load(&self, key: &Key, now: Timestamp) -> Result<Option<(Record, Revision)>, Failure> {
-        match self.link.run(redis::cmd("GET").arg(self.name(key))).await? {
+        match self.value_of(key).await? {
             Value::Nil => Ok(None),
+            Value::BulkString(value) if value.is_empty() => Ok(None),
             Value::BulkString(value) => match record::decode(key, value) {
                 Some((record, revision)) => Ok(record.is_live(now).then_some((record, revision))),
                 None => Err(Failure::before(
@@ -191,6 +196,26 @@ impl RedisStore {
             },
             _ => Err(Failure::before("it gave an answer that is not understood")),
         }
+    }
+
+    /// What the engine has, and its replicas too where there is doubt about that.
+    async fn value_of(&self, key: &Key) -> Result<Value, Failure> {
+        let name = self.name(key);
+        let Some(doubt) = self.doubts.about(key) else {
+            return self.link.run(redis::cmd("GET").arg(name)).await;
+        };
+        let value = self.link.script(&self.scripts.confirm.call(&name, &[])).await?;
+        self.doubts.settle(key, doubt);
+        Ok(value)
+    }
+
+    /// Runs a script that answers whether it wrote.
+    async fn wrote(&self, key: &Key, call: &Call<'_>) -> Result<bool, Failure> {
+        let answer = self.link.write(call).await;
+        if self.link.options.wait > 0 && answer.as_ref().is_err_and(|why| !why.nothing_written) {
+            self.doubts.add(key);
+        }
+        answer.map(|number| number == 1)
     }
 
     fn name(&self, key: &Key) -> String {

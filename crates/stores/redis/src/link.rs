@@ -9,34 +9,32 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::{join_all, select_ok};
+use futures_util::future::join_all;
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 
 use crate::failure::{Failure, is_refusal};
-use crate::nodes::{Attempt, Nodes};
+use crate::nodes::{Attempt, Line, Nodes};
 use crate::options::Options;
 use crate::script::Call;
 use crate::slots::{self, Slots};
 use crate::target::{Node, Target};
 
 /// Between two tries to do what the engine could not do yet.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 /// How often a call follows where a Cluster sends it before it pauses: nodes may point at each other for a moment.
 const REDIRECTS: u32 = 4;
-/// How many nodes are asked at once where the slots are.
-const ASKED: usize = 8;
 
 /// Told where `WAIT` came back with fewer.
 const TOO_FEW: &str = "too few replicas";
 
 /// The engine, which is connected to as it is needed.
 pub(crate) struct Link {
-    target: Arc<Target>,
+    pub(crate) target: Arc<Target>,
     pub(crate) options: Arc<Options>,
-    nodes: Nodes,
-    slots: Slots,
-    learning: AtomicBool,
+    pub(crate) nodes: Nodes,
+    pub(crate) slots: Slots,
+    pub(crate) learning: AtomicBool,
 }
 
 impl fmt::Debug for Link {
@@ -59,7 +57,7 @@ struct Progress {
 #[derive(Default)]
 struct Last {
     /// The connection that the call waits for.
-    on: Option<(Node, Attempt)>,
+    on: Option<(Line, Attempt)>,
     /// Why nothing came of it so far.
     failure: Option<Failure>,
 }
@@ -109,15 +107,18 @@ impl Link {
         .await
     }
 
-    /// Runs a script, waits for the replicas where that is asked for, and answers the number that it returns.
+    /// Runs a script that wrote unless it answers 0, and waits for the replicas then, where that is asked for.
+    pub(crate) async fn script(self: &Arc<Self>, call: &Call<'_>) -> Result<Value, Failure> {
+        self.within(async |progress| match self.send(&call.short, progress, true).await {
+            Err(Broken { kind: Kind::NoScript, .. }) => self.send(&call.long(), progress, true).await,
+            other => other,
+        })
+        .await
+    }
+
+    /// The same for one that answers a number.
     pub(crate) async fn write(self: &Arc<Self>, call: &Call<'_>) -> Result<i64, Failure> {
-        let value = self
-            .within(async |progress| match self.send(&call.short, progress, true).await {
-                Err(Broken { kind: Kind::NoScript, .. }) => self.send(&call.long(), progress, true).await,
-                other => other,
-            })
-            .await?;
-        match value {
+        match self.script(call).await? {
             Value::Int(number) => Ok(number),
             _ => Err(Failure::unknown("it gave an answer that is not understood")),
         }
@@ -138,13 +139,14 @@ impl Link {
         self.within(async |progress| {
             let mut nodes = vec![Node::default()];
             if self.target.is_cluster() {
-                self.learn().await.map_err(Broken::other)?;
+                self.learn(&Node::default()).await.map_err(Broken::other)?;
                 nodes = self.slots.masters();
             }
             let answers = join_all(nodes.iter().map(async |node| {
-                let (attempt, mut connection) = self.connected(node, progress).await?;
+                let line = Line::to(node);
+                let (attempt, mut connection) = self.connected(&line, progress).await?;
                 command.query_async::<Value>(&mut connection).await.map_err(|error| {
-                    self.nodes.forget(node, &attempt);
+                    self.nodes.forget(&line, &attempt);
                     Broken::of(&error)
                 })
             }));
@@ -165,8 +167,8 @@ impl Link {
             Err(_) => {
                 let Last { on, failure } = std::mem::take(&mut *progress.last());
                 // Whatever it hangs on, the next call begins anew.
-                if let Some((node, attempt)) = on {
-                    self.nodes.forget(&node, &attempt);
+                if let Some((line, attempt)) = on {
+                    self.nodes.forget(&line, &attempt);
                 }
                 Err(Failure::late(progress.sent.load(Ordering::Relaxed), failure))
             }
@@ -175,15 +177,15 @@ impl Link {
 
     async fn connected(
         &self,
-        node: &Node,
+        line: &Line,
         progress: &Progress,
     ) -> Result<(Attempt, MultiplexedConnection), Broken> {
-        let attempt = self.nodes.attempt(node);
-        progress.last().on = Some((Arc::clone(node), attempt.clone()));
+        let attempt = self.nodes.attempt(line);
+        progress.last().on = Some((line.clone(), attempt.clone()));
         match attempt.clone().await {
             Ok(connection) => Ok((attempt, connection)),
             Err(failure) => {
-                self.nodes.forget(node, &attempt);
+                self.nodes.forget(line, &attempt);
                 Err(Broken::other(failure))
             }
         }
@@ -203,7 +205,9 @@ impl Link {
                 (None, None) => Node::default(),
                 (None, Some(slot)) => self.slots.node(slot).unwrap_or_default(),
             };
-            let (attempt, connection) = match self.connected(&node, progress).await {
+            // Reads do not stand behind those who wait for replicas.
+            let line = Line { node: Arc::clone(&node), waits: writes && self.options.wait > 0 };
+            let (attempt, connection) = match self.connected(&line, progress).await {
                 Ok(connected) => connected,
                 Err(broken) if self.is_single() => return Err(broken),
                 // During a fail-over it comes about a little later, or elsewhere.
@@ -232,7 +236,7 @@ impl Link {
                         asking = true;
                     } else {
                         self.slots.moved(slot, &to);
-                        self.learn_soon();
+                        self.learn_soon(&node);
                     }
                     next = Some(to);
                     redirects += 1;
@@ -249,7 +253,7 @@ impl Link {
                 ) if !self.is_single() => {
                     if error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) {
                         // The Sentinels have chosen another.
-                        self.nodes.forget(&node, &attempt);
+                        self.nodes.forget(&line, &attempt);
                     }
                     progress.last().failure = Some(broken.failure);
                     self.elsewhere(slot, &node).await;
@@ -257,10 +261,9 @@ impl Link {
                 kind => {
                     let demoted = kind == ErrorKind::Server(ServerErrorKind::ReadOnly);
                     if error.is_unrecoverable_error() || error.is_timeout() || demoted {
-                        self.nodes.forget(&node, &attempt);
-                        if let Some(slot) = slot {
-                            self.slots.doubt(slot, &node);
-                            self.learn_soon();
+                        self.nodes.forget(&line, &attempt);
+                        if slot.is_some() {
+                            self.learn_soon(&node);
                         }
                     }
                     return Err(broken);
@@ -269,11 +272,10 @@ impl Link {
         }
     }
 
-    /// The node did nothing and may not be the right one any more: pauses, and lets another say.
+    /// The node did nothing and may not be the right one any more: pauses, and lets the others say.
     async fn elsewhere(self: &Arc<Self>, slot: Option<u16>, node: &Node) {
-        if let Some(slot) = slot {
-            self.slots.doubt(slot, node);
-            self.learn_soon();
+        if slot.is_some() {
+            self.learn_soon(node);
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -294,8 +296,7 @@ impl Link {
         } else {
             command.query_async(&mut connection).await?
         };
-        // Scripts that wrote answer with this number.
-        if !writes || self.options.wait == 0 || answer != Value::Int(1) {
+        if !writes || self.options.wait == 0 || answer == Value::Int(0) {
             return Ok(answer);
         }
         let mut wait = redis::cmd("WAIT");
@@ -307,52 +308,6 @@ impl Link {
             Err(error) if error.is_unrecoverable_error() || error.is_timeout() => Err(error),
             _ => Err((ErrorKind::Client, TOO_FEW).into()),
         }
-    }
-
-    /// Learns where the slots are, by and by.
-    fn learn_soon(self: &Arc<Self>) {
-        if !self.learning.swap(true, Ordering::Relaxed) {
-            let link = Arc::clone(self);
-            tokio::spawn(async move {
-                // More than one call meets what has changed.
-                tokio::time::sleep(PAUSE).await;
-                // Whoever needs it learns from the node that it asks, or tries again.
-                let _ = tokio::time::timeout(link.options.deadline, link.learn()).await;
-                link.learning.store(false, Ordering::Relaxed);
-            });
-        }
-    }
-
-    /// Learns where the slots are from the node that is first to answer.
-    async fn learn(&self) -> Result<(), Failure> {
-        let mut nodes = self.slots.nodes();
-        nodes.truncate(ASKED);
-        nodes.extend(self.target.seeds().into_iter().take(ASKED));
-        nodes.sort_unstable();
-        nodes.dedup();
-        let asked = nodes.iter().map(|node| {
-            Box::pin(async move {
-                let attempt = self.nodes.attempt(node);
-                let mut connection =
-                    attempt.clone().await.inspect_err(|_| self.nodes.forget(node, &attempt))?;
-                let answer: RedisResult<Value> =
-                    redis::cmd("CLUSTER").arg("SLOTS").query_async(&mut connection).await;
-                let answer = answer.map_err(|error| {
-                    self.nodes.forget(node, &attempt);
-                    Failure::of(&error).of_read()
-                })?;
-                if self.slots.learn(&answer, node) {
-                    self.nodes.keep(&self.slots.nodes());
-                    Ok(())
-                } else {
-                    Err(Failure::before("a node of the Cluster knows of no slots"))
-                }
-            })
-        });
-        if nodes.is_empty() {
-            return Err(Failure::before("no node of the Cluster is named"));
-        }
-        select_ok(asked).await.map(|_| ())
     }
 }
 

@@ -41,6 +41,16 @@ redis.call('DEL', KEYS[1])
 return 1"
 );
 
+/// The value, and a write that changes nothing: what waits for the replicas to have it waits for all that came before it. Where
+/// nothing is there, an empty value stands for it for a moment.
+const CONFIRM: &str = "local value = redis.call('GET', KEYS[1])
+if value and #value > 0 then
+  redis.call('SETRANGE', KEYS[1], 0, string.sub(value, 1, 1))
+  return value
+end
+redis.call('SET', KEYS[1], '', 'PX', 1)
+return false";
+
 /// ARGV: now. 0 where it is alive, 1 where it had expired and is gone, 2 where it was not there.
 const SWEEP: &str = alive!(
     "if #head == 0 then return 2 end
@@ -106,6 +116,7 @@ pub(crate) struct Scripts {
     pub(crate) replace: Named,
     pub(crate) remove: Named,
     pub(crate) sweep: Named,
+    pub(crate) confirm: Named,
 }
 
 impl Scripts {
@@ -115,6 +126,7 @@ impl Scripts {
             replace: Named::new(REPLACE),
             remove: Named::new(REMOVE),
             sweep: Named::new(SWEEP),
+            confirm: Named::new(CONFIRM),
         }
     }
 }

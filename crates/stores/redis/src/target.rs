@@ -92,9 +92,17 @@ impl Target {
             Engine::Single(client) => dial::connect(client, tls, options).await,
             Engine::Sentinel { sentinels, master, server } => {
                 let (host, port) = named(sentinels, master, tls, options).await?;
+                let place = (host.clone(), port);
                 let client = elsewhere(server, host, port).map_err(|error| Failure::connecting(&error))?;
-                let connection = dial::connect(&client, tls, options).await?;
-                is_master(connection).await
+                let connection = is_master(dial::connect(&client, tls, options).await?).await?;
+                // One that had stopped takes itself for the master, until the Sentinels tell it; they know better by then.
+                if named(sentinels, master, tls, options).await? == place {
+                    Ok(connection)
+                } else {
+                    Err(Failure::before(
+                        "the Sentinels have just chosen another master: a fail-over is under way",
+                    ))
+                }
             }
             Engine::Cluster(seeds) => {
                 let unknown =
