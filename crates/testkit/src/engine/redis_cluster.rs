@@ -151,7 +151,19 @@ impl RedisCluster {
         for node in [to, from] {
             self.fine(node, &["CLUSTER", "SETSLOT", &number, "NODE", &id(to)])?;
         }
+        self.wait_for_owner(slot, to)?;
         Ok(moved)
+    }
+
+    /// Waits until all nodes know that this one has the slot. A move that begins before may give two nodes one epoch, and the
+    /// slot back to the wrong one.
+    ///
+    /// # Errors
+    /// It does not come to that within two minutes.
+    pub fn wait_for_owner(&self, slot: u16, owner: usize) -> Result<()> {
+        until("the nodes do not agree on a slot", || {
+            (0..self.nodes.len()).all(|node| self.owner(slot, node).is_ok_and(|found| found == owner))
+        })
     }
 
     /// Waits until all nodes that answer take the Cluster for whole, and follow what is to be followed.

@@ -45,14 +45,15 @@ async fn forgotten_scripts_are_told_again_in_the_midst_of_a_move() {
         // The key is not there, so the old node sends whoever asks for it to the new one.
         let (id_from, id_to) =
             (tell(cluster.port(from), &["CLUSTER", "MYID"]), tell(cluster.port(to), &["CLUSTER", "MYID"]));
-        let slot = slot.to_string();
-        tell(cluster.port(to), &["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id_from]);
-        tell(cluster.port(from), &["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id_to]);
+        let number = slot.to_string();
+        tell(cluster.port(to), &["CLUSTER", "SETSLOT", &number, "IMPORTING", &id_from]);
+        tell(cluster.port(from), &["CLUSTER", "SETSLOT", &number, "MIGRATING", &id_to]);
         let revision = create(&store, &record(1, "asked")).await;
         assert_eq!(body(&store, 1).await.unwrap(), "asked");
         for node in [to, from] {
-            tell(cluster.port(node), &["CLUSTER", "SETSLOT", &slot, "NODE", &id_to]);
+            tell(cluster.port(node), &["CLUSTER", "SETSLOT", &number, "NODE", &id_to]);
         }
+        cluster.wait_for_owner(slot, to).unwrap();
         let revision = replace(&store, &record(1, "moved"), revision).await;
         replace(&store, &record(1, round.to_string()), revision).await;
         from = to;
