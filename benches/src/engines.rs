@@ -64,7 +64,7 @@ fn make_database(port: u16) {
     });
 }
 
-/// A store at its place, with its default settings.
+/// A store at its place, with its default settings but for the time-outs: what is slow is to be measured, not ended.
 pub(crate) async fn open(store: &str, place: &str) -> Arc<dyn Store> {
     match store {
         "memory" => Arc::new(MemoryStore::new()),
@@ -73,19 +73,20 @@ pub(crate) async fn open(store: &str, place: &str) -> Arc<dyn Store> {
             Arc::new(SqliteStore::open(&options).expect("a database"))
         }
         "postgres" => {
-            let options = postgres::Options::parse(place).expect("a URL");
+            let options = postgres::Options::parse(&format!("{place}?deadline_ms=60000")).expect("a URL");
             Arc::new(PostgresStore::open(&options).await.expect("PostgreSQL"))
         }
         "mysql" => {
-            let options = mysql::Options::parse(place).expect("a URL");
+            let options = mysql::Options::parse(&format!("{place}?timeout_ms=60000")).expect("a URL");
             Arc::new(MysqlStore::open(&options).await.expect("MariaDB"))
         }
         "redis" => {
-            let options = redis::Options::parse(place).expect("a URL");
+            let options = redis::Options::parse(&format!("{place}?deadline_ms=60000&response_ms=60000"))
+                .expect("a URL");
             Arc::new(RedisStore::open(&options).await.expect("Redis"))
         }
         "memcached" => {
-            let options = memcached::Options::parse(place).expect("a URL");
+            let options = memcached::Options::parse(&format!("{place}/?deadline_ms=60000")).expect("a URL");
             Arc::new(MemcachedStore::open(&options).await.expect("memcached"))
         }
         other => panic!("no store {other}"),

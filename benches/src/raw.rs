@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -19,7 +20,7 @@ use axum::routing::post;
 use grantor::Timestamp;
 use grantor::mysql::mysql_async::{self, prelude::Queryable as _};
 use grantor::postgres::tokio_postgres::{self, NoTls};
-use grantor::redis::redis::{self, aio::MultiplexedConnection};
+use grantor::redis::redis::{self, AsyncConnectionConfig, aio::MultiplexedConnection};
 use grantor::store::{Key, Kind, Record, Stage, Store};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
@@ -196,7 +197,7 @@ impl Mysql {
         let pool = mysql_async::PoolOpts::new()
             .with_constraints(constraints)
             .with_reset_connection(false)
-            .with_inactive_connection_ttl(std::time::Duration::from_secs(120));
+            .with_inactive_connection_ttl(Duration::from_secs(120));
         let opts = mysql_async::Opts::from_url(place).expect("a URL");
         let builder = mysql_async::OptsBuilder::from_opts(opts).prefer_socket(false).pool_opts(pool);
         let pool = mysql_async::Pool::new(builder);
@@ -236,7 +237,8 @@ struct Redis(MultiplexedConnection);
 impl Redis {
     async fn open(place: &str) -> Self {
         let client = redis::Client::open(place).expect("a URL");
-        Self(client.get_multiplexed_async_connection().await.expect("Redis"))
+        let patient = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(60)));
+        Self(client.get_multiplexed_async_connection_with_config(&patient).await.expect("Redis"))
     }
 
     async fn set(&self, id: Id, row: Vec<u8>) {
@@ -269,7 +271,7 @@ impl Memcached {
         Record {
             key: Key::new(Kind::from_number(2_000), id),
             stage: Stage::Live,
-            expires_at: now.after(std::time::Duration::from_secs(900)),
+            expires_at: now.after(Duration::from_secs(900)),
             client: None,
             subject: None,
             body: row.into(),
