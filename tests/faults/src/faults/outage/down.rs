@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Bed, Longest, PATIENCE, Traffic, client, comes_back, engines, meanwhile, pause, victim};
+use super::{Bed, Longest, PATIENCE, Traffic, clients, comes_back, engines, meanwhile, pause, victim};
 use crate::Result;
 use crate::app::{CLIENT, Flow};
 use crate::history::{Rules, Said};
@@ -40,7 +40,7 @@ impl Ends {
 /// Each round: one of the engines ends, and is started again.
 pub(super) async fn goes(bed: &mut Bed<'_>, ends: Ends) -> Result<Outcome> {
     let host = Arc::new(Host::start(&bed.stage.options_with_deadlines())?);
-    client(bed, &host).await?;
+    clients(bed, &host).await?;
     let setting = bed.stage.setting;
     let keeps = engines(&setting).into_iter().all(Kind::is_durable);
     let rules = Rules::failing(Duration::ZERO, keeps);
@@ -96,7 +96,7 @@ pub(super) async fn at_the_start(bed: &mut Bed<'_>) -> Result<Outcome> {
         }
         bed.stage.start_again(kind)?;
         let host = Host::start(&bed.stage.options_with_deadlines())?;
-        client(bed, &host).await?;
+        clients(bed, &host).await?;
         comes_back(&host).await?;
         outcome.round(wrong);
     }
@@ -107,7 +107,7 @@ pub(super) async fn at_the_start(bed: &mut Bed<'_>) -> Result<Outcome> {
 /// Each round: every session but the administrator's own is ended.
 pub(super) async fn sessions_ended(bed: &mut Bed<'_>) -> Result<Outcome> {
     let host = Arc::new(Host::start(&bed.stage.options())?);
-    client(bed, &host).await?;
+    clients(bed, &host).await?;
     let setting = bed.stage.setting;
     let keeps = setting.is_durable();
     let traffic = Traffic::start(&host, 16);

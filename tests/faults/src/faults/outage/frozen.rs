@@ -6,7 +6,7 @@ use std::time::Duration;
 use grantor_testkit::engine::Engine;
 use grantor_testkit::proxy::{Proxy, Way};
 
-use super::{Bed, Longest, Traffic, client, comes_back, engines, meanwhile, victim};
+use super::{Bed, Longest, Traffic, clients, comes_back, engines, meanwhile, victim};
 use crate::Result;
 use crate::history::Rules;
 use crate::network::Network;
@@ -24,7 +24,7 @@ const LONG: Duration = Duration::from_secs(60);
 pub(super) async fn frozen(bed: &mut Bed<'_>) -> Result<Outcome> {
     let network = Network::before(&bed.stage)?;
     let host = Arc::new(Host::start(&network.options(&bed.stage, false))?);
-    client(bed, &host).await?;
+    clients(bed, &host).await?;
     let setting = bed.stage.setting;
     // No engine loses anything here.
     let rules = Rules::failing(Duration::ZERO, engines(&setting).into_iter().all(Kind::is_durable));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use grantor_testkit::proxy::Way;
 
-use super::{Bed, client};
+use super::{Bed, clients};
 use crate::Result;
 use crate::app::{CLIENT, Flow, client_credentials};
 use crate::history::{Rules, Said};
@@ -51,7 +51,7 @@ impl Scene {
         let options = network.options(&bed.stage, true);
         let strict = Host::start(&options)?;
         let lenient = Host::start(&crate::host::Options { window_s: WINDOW, ..options })?;
-        client(bed, &strict).await?;
+        clients(bed, &strict).await?;
         let keeps = bed.stage.setting.kinds().into_iter().all(|kind| kind != Kind::Memory);
         Ok(Self { network, strict, lenient, keeps })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::wiped::begun;
-use super::{Bed, client, comes_back};
+use super::{Bed, clients, comes_back};
 use crate::Result;
 use crate::app::Flow;
 use crate::history::{Rules, Said};
@@ -20,7 +20,7 @@ const LOGINS: usize = 20;
 /// Each round: one of the servers is killed, and started again, empty.
 pub(super) async fn node_away(bed: &mut Bed<'_>) -> Result<Outcome> {
     let host = Host::start(&bed.stage.options())?;
-    client(bed, &host).await?;
+    clients(bed, &host).await?;
     let rules = Rules::failing(Duration::ZERO, false);
     let mut outcome = Outcome::new();
     let (mut stayed, mut away, mut tries) = (0, 0, 0);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::{Bed, Fault};
 use crate::Result;
-use crate::app::{self, CLIENT, Flow};
+use crate::app::{self, CLIENT, Flow, RESOURCE_SERVER};
 use crate::history::Said;
 use crate::http::Answer;
 use crate::process::Host;
@@ -133,9 +133,13 @@ fn victim(setting: &Setting, round: usize) -> Kind {
 /// How long something may take that is not about time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A host that may be shared by tasks, and a client that it knows.
-async fn client(bed: &Bed<'_>, host: &Host) -> Result<()> {
-    bed.flow(host, CLIENT).await.map(|_| ())
+/// Makes the clients known to a host.
+async fn clients(bed: &Bed<'_>, host: &Host) -> Result<()> {
+    if bed.stage.setting.clients.is_some() {
+        host.add_client(RESOURCE_SERVER).await?;
+        host.add_client(CLIENT).await?;
+    }
+    Ok(())
 }
 
 /// What must be so while a store does not answer: the metadata document comes from memory, and an error says when to

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use grantor_testkit::engine::{self, Engine};
 
-use super::{Bed, Traffic, client, comes_back};
+use super::{Bed, Traffic, clients, comes_back};
 use crate::Result;
 use crate::app::Flow;
 use crate::history::{Rules, Said};
@@ -26,7 +26,7 @@ pub(super) fn kind(setting: &Setting) -> Option<Kind> {
 /// Each round: all is gone, while users are at work.
 pub(super) async fn flushed(bed: &mut Bed<'_>) -> Result<Outcome> {
     let host = Arc::new(Host::start(&bed.stage.options())?);
-    client(bed, &host).await?;
+    clients(bed, &host).await?;
     let kind = kind(&bed.stage.setting).ok_or("nothing that can be emptied")?;
     let rules = Rules::failing(Duration::ZERO, false);
     let (mut lost, mut asked) = (0, 0);
