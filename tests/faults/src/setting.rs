@@ -29,6 +29,8 @@ pub enum Kind {
     Cluster,
     /// Two memcached servers.
     Memcached,
+    /// A MongoDB server, or what stands in for it.
+    Mongodb,
 }
 
 impl Kind {
@@ -38,8 +40,13 @@ impl Kind {
     }
 
     /// Whether what was acknowledged survives the sudden end of the engine and of the process.
-    pub const fn is_durable(self) -> bool {
-        !matches!(self, Self::Memory | Self::Memcached | Self::Sentinels)
+    pub fn is_durable(self) -> bool {
+        match self {
+            Self::Memory | Self::Memcached | Self::Sentinels => false,
+            // What stands in for it has all in memory.
+            Self::Mongodb => !engine::mongodb_is_stand_in(),
+            _ => true,
+        }
     }
 
     /// Whether it is a server, or several, of which each is killed and started for itself.
@@ -54,6 +61,7 @@ impl Kind {
             Self::Mariadb => &[engine::mariadb],
             Self::Redis => &[engine::redis],
             Self::Memcached => &[engine::memcached, engine::memcached],
+            Self::Mongodb => &[engine::mongodb],
         }
     }
 
@@ -74,6 +82,7 @@ impl Kind {
             Self::Sentinels => (format!("redis+sentinel://{all}/main"), redis),
             Self::Cluster => (format!("redis+cluster://{all}"), redis),
             Self::Memcached => (format!("memcached://{all}"), "deadline_ms=60000"),
+            Self::Mongodb => (format!("mongodb://{all}/grantor"), "deadline_ms=60000"),
         };
         if patient && !with_patience.is_empty() { format!("{base}?{with_patience}") } else { base }
     }
@@ -107,6 +116,7 @@ pub const ALL: &[Setting] = &[
     single("Redis", Kind::Redis),
     single("Redis behind Sentinels", Kind::Sentinels),
     single("Redis Cluster", Kind::Cluster),
+    single("MongoDB", Kind::Mongodb),
     Setting { standing: Some(Kind::Sqlite), ..single("memcached, two servers", Kind::Memcached) },
     Setting {
         pending: Some(Kind::Redis),
@@ -128,6 +138,12 @@ pub const ALL: &[Setting] = &[
 ];
 
 impl Setting {
+    /// The name, and what is not the real thing in it.
+    pub fn title(&self) -> String {
+        let stand_in = self.kinds().contains(&Kind::Mongodb) && engine::mongodb_is_stand_in();
+        if stand_in { format!("{} (stand-in)", self.name) } else { self.name.to_owned() }
+    }
+
     /// Every kind that takes part.
     pub fn kinds(&self) -> Vec<Kind> {
         let mut kinds: Vec<Kind> =

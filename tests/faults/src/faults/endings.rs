@@ -16,6 +16,8 @@ use crate::report::Outcome;
 const WINDOW: Duration = Duration::from_secs(120);
 /// Grants at once.
 const AT_ONCE: usize = 8;
+/// Refreshes of a grant, one after the other, unless it ends.
+const REFRESHES: u64 = 6;
 /// What ends a grant.
 const WAYS: [&str; 7] =
     ["revoke", "replay", "remove", "disable-client", "disable-user", "end-earlier-of-user", "end-consent"];
@@ -55,17 +57,23 @@ async fn one(
     };
     let code = flow.authorize(here).await.code();
     if let Some((_, token)) = flow.redeem(here, &code).await.tokens() {
+        // The end comes at a random moment during or after one of the refreshes.
+        let (refreshed, mut count) = tokio::sync::watch::channel(0);
+        let first = token.clone();
         let refreshing = async {
-            let mut current = token.clone();
-            for _ in 0..6 {
-                pause(random, 1_500).await;
+            let mut current = first;
+            for number in 1..=REFRESHES {
                 match flow.refresh(here, &current).await.tokens() {
                     Some((_, next)) => current = next,
                     None => break,
                 }
+                refreshed.send_replace(number);
             }
+            drop(refreshed);
         };
+        let after = random.next_number() % REFRESHES;
         let ending = async {
+            let _ = count.wait_for(|number| *number >= after).await;
             pause(random, 8_000).await;
             match way {
                 "revoke" => flow.revoke(there, &token).await,

@@ -98,21 +98,21 @@ const RACES: &[Fault] = &[
         id: "code-race-1",
         what: "64 requests at once for one code, one process: one 200, the others invalid_grant, then the grant is gone",
         on: |_| true,
-        rounds: (100, 1000),
+        rounds: (20, 100),
         run: |bed| Box::pin(codes::race(bed, 1)),
     },
     Fault {
         id: "code-race-2",
         what: "the same over two processes",
         on: Setting::is_shared,
-        rounds: (100, 1000),
+        rounds: (20, 100),
         run: |bed| Box::pin(codes::race(bed, 2)),
     },
     Fault {
         id: "code-race-4",
         what: "the same over four processes",
         on: Setting::is_shared,
-        rounds: (100, 1000),
+        rounds: (20, 100),
         run: |bed| Box::pin(codes::race(bed, 4)),
     },
     Fault {
@@ -148,7 +148,7 @@ const RACES: &[Fault] = &[
         what: "refreshes against revocation, replay, removal, disabled client and user, not-before, withdrawn consent, in \
                random order over two processes: afterwards no token lives, also when enabled again",
         on: |_| true,
-        rounds: (140, 1000),
+        rounds: (70, 1000),
         run: |bed| Box::pin(endings::race(bed)),
     },
     Fault {
@@ -229,7 +229,7 @@ pub fn run(choice: &Choice, mut said: impl FnMut(&Row)) -> Vec<Row> {
             let row = Row {
                 id: fault.id,
                 what: fault.what,
-                setting: setting.name.to_owned(),
+                setting: setting.title(),
                 outcome: outcome.map_err(|error| error.to_string()),
                 took: started.elapsed(),
             };

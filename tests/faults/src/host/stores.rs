@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use grantor::memcached::{self, MemcachedStore};
 use grantor::memory::MemoryStore;
+use grantor::mongodb::{self, MongoStore};
 use grantor::mysql::{self, MysqlStore};
 use grantor::postgres::{self, PostgresStore};
 use grantor::redis::{self, RedisStore};
@@ -23,6 +24,7 @@ pub(super) async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
         "mysql" => Arc::new(MysqlStore::open(&mysql::Options::parse(url)?).await?),
         "redis" => Arc::new(RedisStore::open(&redis::Options::parse(url)?).await?),
         "memcached" => Arc::new(MemcachedStore::open(&memcached::Options::parse(url)?).await?),
+        "mongodb" => Arc::new(MongoStore::open(&mongodb::Options::parse(url)?).await?),
         other => return Err(StoreError::nothing_written(format!("there is no store {other}"))),
     })
 }
