@@ -28,7 +28,7 @@ pub use resp::{Reply, ask};
 
 use std::fmt;
 use std::io::{Error, Read as _, Result, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -161,6 +161,12 @@ impl Engine {
     pub fn start_again(&mut self) -> Result<()> {
         let mut last = Ok(());
         for _ in 0..100 {
+            // Whoever has taken the port meanwhile would answer in our engine's place.
+            if let Err(taken) = TcpListener::bind(("127.0.0.1", self.port)) {
+                last = Err(Error::new(taken.kind(), format!("port {} is taken: {taken}", self.port)));
+                std::thread::sleep(Duration::from_millis(100));
+                continue;
+            }
             self.child = spawn((self.start)(self.folder.path(), self.port)?, self.folder.path())?;
             last = self.wait_until_ready();
             if last.is_ok() || self.child.try_wait()?.is_none() {
