@@ -15,8 +15,17 @@ use crate::report::Outcome;
 use crate::setting::{Kind, Stage};
 
 const USERS: usize = 32;
-/// More connections than any of our stores opens by default.
-const CONNECTIONS: u64 = 20;
+/// The connections that a store has by default, and a few to replace them and to watch the engine.
+const fn connections(kind: Kind) -> u64 {
+    let by_default = match kind {
+        Kind::Postgres => 8,
+        Kind::Mariadb => 16,
+        Kind::Mongodb => 32,
+        _ => 1,
+    };
+    by_default + 4
+}
+
 /// No answer may take longer. A request asks its store several times, and each time has two seconds.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -56,7 +65,7 @@ pub(super) async fn frozen(bed: &mut Bed<'_>) -> Result<Outcome> {
         let seen = network.of(kind).map(Proxy::seen);
         let open = seen.map(|seen| seen.open - seen.left).max().unwrap_or_default();
         most = most.max(open);
-        if open > CONNECTIONS {
+        if open > connections(kind) {
             wrong.push(format!("{open} connections to an engine that does not answer"));
         }
         drop(frozen);
