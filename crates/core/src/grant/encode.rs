@@ -145,6 +145,8 @@ impl Body for Grant {
             Some(name) => GrantTypeName::new(name),
             None => GRANT_TYPES.get(usize::from(fields.grant_type))?.clone(),
         };
+        let moved =
+            record.stage == Stage::Live && fields.access.as_ref().is_none_or(|access| access.is_empty());
         let marks = fields.marks.as_deref().map_or(&[] as &[u8], |marks| marks);
         Some(Self {
             id: record.key.id,
@@ -155,7 +157,7 @@ impl Body for Grant {
             auth_time: fields.auth_time.map(Timestamp::from_millis),
             scopes: scopes(fields.scopes.as_deref())?.unwrap_or_default(),
             data: fields.data.map(|data| Bytes::from(Vec::from(data))),
-            code: fields.code.map(|fields| code(fields, record.stage)),
+            code: fields.code.map(|fields| code(fields, moved)),
             refresh: match fields.refresh {
                 Some(fields) => Some(refresh(fields)?),
                 None => None,
@@ -192,16 +194,16 @@ fn code_fields(code: &Code) -> CodeFields {
     }
 }
 
-/// A code that waits is in a record that waits. In another it is the trace that a split store leaves of a grant whose code was
-/// spent (`store/split.rs`).
-fn code(fields: CodeFields, stage: Stage) -> Code {
+/// A code that waits, and has given no tokens, is in a record that waits. In another one it is the trace that a split store
+/// leaves of a grant that it moved, for its code was spent (`store/split.rs`).
+fn code(fields: CodeFields, moved: bool) -> Code {
     let bound = Bound {
         digest: fields.digest,
         redirect_uri: fields.redirect_uri.map(Arc::from),
         challenge: fields.challenge,
     };
     let until = Timestamp::from_millis(fields.until);
-    if fields.spent || stage == Stage::Live {
+    if fields.spent || moved {
         Code::Spent { bound, unique: fields.unique, keep_until: until }
     } else {
         Code::Live { bound, expires_at: until }

@@ -107,8 +107,14 @@ pub(crate) mod testing {
 
     /// Reads a stored body; this release must still write it so, and must refuse it under another version.
     pub(crate) fn released<T: Body>(name: &str) -> T {
+        released_in(Stage::Live, name)
+    }
+
+    /// The same of a record in this stage.
+    pub(crate) fn released_in<T: Body>(stage: Stage, name: &str) -> T {
         let body = stored(name);
-        let value = T::from_record(&record(body.clone())).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let value = T::from_record(&Record { stage, ..record(body.clone()) })
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(hex(&value.to_body()), hex(&body), "{name}: a released body is written differently now");
         for version in [0, T::VERSION + 1, u8::MAX] {
             let mut other = body.clone();

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::testing::{hex, never_panics, record, released, stored as stored_body};
+use crate::store::Stage;
+use crate::store::testing::{hex, never_panics, record, released, released_in, stored as stored_body};
 
 /// Every fact of a grant, digests included, as text.
 fn facts(grant: &Grant) -> String {
@@ -71,7 +72,7 @@ fn is(digest: &Digest, bytes: [u8; 32]) {
 
 #[test]
 fn version_1_grant_with_a_live_code() {
-    let grant = released::<Grant>("grant-1-code-live.hex");
+    let grant = released_in::<Grant>(Stage::Pending, "grant-1-code-live.hex");
     assert_eq!((grant.id, &*grant.client, grant.subject.as_deref()), ([7; 16], "abc", Some("alice")));
     assert_eq!(grant.grant_type, GrantTypeName::AUTHORIZATION_CODE);
     assert_eq!(grant.created_at, Timestamp::from_millis(1_800_000_000_123));
