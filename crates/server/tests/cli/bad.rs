@@ -48,7 +48,7 @@ const TABLE: &[Bad] = &[
     bad("listen = \"0.0.0.0:8080\"", 1, "issuer", "write the https URL"),
     bad("listen = \"8080\"", 1, "listen", "ADDRESS:PORT"),
     bad("listen = []", 1, "listen", "127.0.0.1:8080"),
-    bad("store = \"mongodb://grantor:hunter2@db/grantor\"", 1, "store", "\"sqlite:grantor.db\""),
+    bad("store = \"oracle://grantor:hunter2@db/grantor\"", 1, "store", "\"sqlite:grantor.db\""),
     bad("store = \"sqlite:g.db?readers=0\"", 1, "store", "from 1 to 64"),
     bad("data_dir = \"\"", 1, "data_dir", "the path is empty"),
     bad("insecure_issuer = \"yes\"", 1, "insecure_issuer", "true or false"),

@@ -327,9 +327,19 @@ impl Options {
 
     /// For messages: the hosts and the database, without user and password.
     pub(crate) fn target(&self) -> String {
-        let hosts: Vec<String> = self.hosts().iter().map(ToString::to_string).collect();
+        let hosts: Vec<String> = self.hosts().iter().map(shown).collect();
         let hosts = if hosts.is_empty() { "of the client".to_owned() } else { hosts.join(",") };
         format!("{hosts}/{}", self.database)
+    }
+}
+
+/// The driver shows the address of an IPv6 host without its brackets.
+fn shown(host: &ServerAddress) -> String {
+    match host {
+        ServerAddress::Tcp { host, port } if host.contains(':') && !host.starts_with('[') => {
+            format!("[{host}]:{}", port.unwrap_or(27017))
+        }
+        other => other.to_string(),
     }
 }
 
