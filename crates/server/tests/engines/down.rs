@@ -53,6 +53,16 @@ async fn is_unavailable(server: &Server) {
     assert_eq!(server.get("/.well-known/oauth-authorization-server").await.0, 200);
 }
 
+/// The processes of PostgreSQL that serve connections end a little later than the one that was killed.
+async fn until_nobody_answers(server: &Server) {
+    let mut tries = 0;
+    while credentials(server).await.status() == 200 {
+        tries += 1;
+        assert!(tries < 1_000, "it answers without an engine: {}", server.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 async fn until_it_answers(server: &Server) {
     let mut tries = 0;
     while credentials(server).await.status() != 200 {
@@ -71,6 +81,7 @@ async fn down_in_flight_is_503_and_it_comes_back_by_itself(kind: &Kind) {
     let tokens = server.tokens("web").await;
     for _ in 0..2 {
         engine.kill().unwrap();
+        until_nobody_answers(&server).await;
         is_unavailable(&server).await;
         engine.start_again().unwrap();
         until_it_answers(&server).await;
