@@ -145,8 +145,7 @@ impl Body for Grant {
             Some(name) => GrantTypeName::new(name),
             None => GRANT_TYPES.get(usize::from(fields.grant_type))?.clone(),
         };
-        let moved =
-            record.stage == Stage::Live && fields.access.as_ref().is_none_or(|access| access.is_empty());
+        let moved = record.stage == Stage::Live && fields.access.as_ref().is_none_or(Vec::is_empty);
         let marks = fields.marks.as_deref().map_or(&[] as &[u8], |marks| marks);
         Some(Self {
             id: record.key.id,
