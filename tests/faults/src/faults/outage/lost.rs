@@ -81,7 +81,7 @@ pub(super) async fn replies(bed: &mut Bed<'_>) -> Result<Outcome> {
             let (was_cut, was_served, wrong) = one(&scene, ask, arm).await?;
             if was_cut {
                 any = true;
-                calls[number] = skip + 1;
+                calls[number] = calls[number].max(skip + 1);
                 served += usize::from(was_served);
                 outcome.round(wrong);
             } else {
