@@ -1,8 +1,8 @@
 //! OAuth 2.0 authorization server framework: grants, stores, site adapters, web adapters.
 //!
 //! This crate has nothing of its own: it brings the parts together under one name. Features: `memory` and `axum` (on by
-//! default), `sqlite`, `postgres`, `mysql`, `redis`, `memcached`, `mongodb`, `actix`, `guard`, and `legacy` for the implicit and
-//! the password grant.
+//! default), `sqlite`, `postgres`, `mysql`, `redis`, `memcached`, `mongodb`; `actix`, `rocket`, `poem`, `salvo`, `guard`,
+//! `introspection` (a guard that asks another server); and `legacy` for the implicit and the password grant.
 
 pub use grantor_core::*;
 
@@ -45,6 +45,18 @@ pub use grantor_web_tower as axum;
 /// Mounts grantor in actix-web.
 #[cfg(feature = "actix")]
 pub use grantor_web_actix as actix;
+
+/// Mounts grantor in Rocket.
+#[cfg(feature = "rocket")]
+pub use grantor_web_rocket as rocket;
+
+/// Mounts grantor in poem.
+#[cfg(feature = "poem")]
+pub use grantor_web_poem as poem;
+
+/// Mounts grantor in Salvo.
+#[cfg(feature = "salvo")]
+pub use grantor_web_salvo as salvo;
 
 /// Protects one's own API with the tokens that grantor issued.
 #[cfg(feature = "guard")]

@@ -29,7 +29,7 @@ mod store;
 mod suite;
 mod user_agent;
 
-pub use adapter::AdapterSuite;
+pub use adapter::{AdapterSuite, Lack};
 pub use certificates::{Certificates, ServerTls};
 pub use clock::SetClock;
 pub use fault::{Call, Calls, Fault, FaultStore, Landed};

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::probe::{COOKIES, PAGE, STATUS, Seen};
 use super::wire::Wire;
-use super::{AdapterSuite, form, request};
+use super::{AdapterSuite, Lack, form, request};
 use crate::suite::{Checked, Stop, ensure, fail};
 
 /// The one request that was seen.
@@ -18,14 +18,8 @@ pub(super) fn only(mut seen: Vec<Seen>) -> Result<Seen, Stop> {
 
 pub(super) async fn every_method_reaches_the_provider(suite: AdapterSuite) -> Checked {
     let (probe, mut wire) = suite.connect().await?;
-    for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
-        let answer = wire.ask(method, "/token").await?;
-        ensure!(answer.status == 405, "{method} got {}, not the provider's 405", answer.status);
-        ensure!(
-            answer.all("allow") == [b"POST, OPTIONS"],
-            "{method} got {:?}, not the provider's Allow",
-            answer.headers
-        );
+    for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE"] {
+        refused_by_the_provider(&mut wire, method).await?;
     }
     let answer = wire.ask("OPTIONS", "/token").await?;
     ensure!(answer.status == 204, "OPTIONS got {}, not the provider's 204", answer.status);
@@ -35,6 +29,23 @@ pub(super) async fn every_method_reaches_the_provider(suite: AdapterSuite) -> Ch
     ensure!(answer.status == 400, "POST got {}, not the provider's 400", answer.status);
     let seen = only(probe.take())?;
     ensure!(seen.method == "POST", "POST arrived as {}", seen.method);
+    Ok(())
+}
+
+pub(super) async fn an_unknown_method_reaches_the_provider(suite: AdapterSuite) -> Checked {
+    suite.unless(Lack::UnknownMethods)?;
+    let (_, mut wire) = suite.connect().await?;
+    refused_by_the_provider(&mut wire, "BREW").await
+}
+
+async fn refused_by_the_provider(wire: &mut Wire, method: &str) -> Checked {
+    let answer = wire.ask(method, "/token").await?;
+    ensure!(answer.status == 405, "{method} got {}, not the provider's 405", answer.status);
+    ensure!(
+        answer.all("allow") == [b"POST, OPTIONS"],
+        "{method} got {:?}, not the provider's Allow",
+        answer.headers
+    );
     Ok(())
 }
 
@@ -59,26 +70,28 @@ pub(super) async fn head_answers_like_get_without_a_body(suite: AdapterSuite) ->
 
 pub(super) async fn repeated_headers_and_cookies_arrive(suite: AdapterSuite) -> Checked {
     let (probe, mut wire) = suite.connect().await?;
-    let bytes = request(
-        "/token",
-        "cookie: a=1\r\nX-Probe: one\r\ncookie: b=2; c=3\r\nx-probe: two, three\r\n",
-        &form("x"),
-    );
-    let odd = b"x-bytes: caf\xe9\r\n";
-    let mut bytes = bytes.into_bytes();
-    let after_first_line = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    bytes.splice(after_first_line..after_first_line, odd.iter().copied());
-    wire.send(bytes).await?;
+    let headers = "cookie: a=1\r\nX-Probe: one\r\ncookie: b=2; c=3\r\nx-probe: two, three\r\n";
+    wire.send(request("/token", headers, &form("x"))).await?;
     wire.answer().await?;
     let seen = only(probe.take())?;
-    for (name, expected) in [
-        ("cookie", &[&b"a=1"[..], b"b=2; c=3"][..]),
-        ("x-probe", &[b"one", b"two, three"]),
-        ("x-bytes", &[b"caf\xe9"]),
-    ] {
-        let got: Vec<&[u8]> = seen.headers.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
-        ensure!(got == expected, "the headers {name} arrived as {:?}", seen.headers.get_all(name));
-    }
+    arrived(&seen, "cookie", &[b"a=1", b"b=2; c=3"])?;
+    arrived(&seen, "x-probe", &[b"one", b"two, three"])
+}
+
+pub(super) async fn headers_that_are_no_text_arrive(suite: AdapterSuite) -> Checked {
+    suite.unless(Lack::OpaqueHeaders)?;
+    let (probe, mut wire) = suite.connect().await?;
+    let mut bytes = request("/token", "", &form("x")).into_bytes();
+    let after_first_line = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    bytes.splice(after_first_line..after_first_line, b"x-bytes: caf\xe9\r\n".iter().copied());
+    wire.send(bytes).await?;
+    wire.answer().await?;
+    arrived(&only(probe.take())?, "x-bytes", &[b"caf\xe9"])
+}
+
+fn arrived(seen: &Seen, name: &str, expected: &[&[u8]]) -> Checked {
+    let got: Vec<&[u8]> = seen.headers.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
+    ensure!(got == expected, "the headers {name} arrived as {:?}", seen.headers.get_all(name));
     Ok(())
 }
 
@@ -88,12 +101,19 @@ pub(super) async fn repeated_headers_go_out(suite: AdapterSuite) -> Checked {
     ensure!(answer.status == STATUS, "the status {STATUS} went out as {}", answer.status);
     let cookies: Vec<&[u8]> = COOKIES.iter().map(|cookie| cookie.as_bytes()).collect();
     ensure!(answer.all("set-cookie") == cookies, "two cookies went out as {:?}", answer.headers);
+    ensure!(answer.body == PAGE, "the body went out as {:?}", answer.body);
+    Ok(())
+}
+
+pub(super) async fn headers_that_are_no_text_go_out(suite: AdapterSuite) -> Checked {
+    suite.unless(Lack::OpaqueHeaders)?;
+    let (_, mut wire) = suite.connect().await?;
+    let answer = wire.ask("GET", "/authorize").await?;
     ensure!(
         answer.all("x-bytes") == [b"caf\xe9"],
         "a header with odd bytes went out as {:?}",
         answer.headers
     );
-    ensure!(answer.body == PAGE, "the body went out as {:?}", answer.body);
     Ok(())
 }
 

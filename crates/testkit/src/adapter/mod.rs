@@ -26,6 +26,16 @@ type Serving = Pin<Box<dyn Future<Output = SocketAddr> + Send>>;
 pub struct AdapterSuite {
     adapter: &'static str,
     serve: Arc<dyn Fn(Provider, &'static str) -> Serving + Send + Sync>,
+    lacks: Vec<Lack>,
+}
+
+/// What a framework does not let through, so that no adapter can. The checks of it end as not checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// It answers a method that it does not know itself.
+    UnknownMethods,
+    /// Its headers are text: others neither arrive nor go out.
+    OpaqueHeaders,
 }
 
 impl fmt::Debug for AdapterSuite {
@@ -37,9 +47,12 @@ impl fmt::Debug for AdapterSuite {
 checks! {
     AdapterSuite;
     messages::every_method_reaches_the_provider: "every method reaches the provider, which alone refuses";
+    messages::an_unknown_method_reaches_the_provider: "a method that nobody knows reaches the provider";
     messages::head_answers_like_get_without_a_body: "HEAD has the status and headers of GET, and no body";
     messages::repeated_headers_and_cookies_arrive: "repeated headers and cookies arrive, in order and unchanged";
-    messages::repeated_headers_go_out: "repeated headers, odd bytes and an unknown status go out unchanged";
+    messages::headers_that_are_no_text_arrive: "headers that are no text arrive unchanged";
+    messages::repeated_headers_go_out: "repeated headers and an unknown status go out unchanged";
+    messages::headers_that_are_no_text_go_out: "headers that are no text go out unchanged";
     messages::path_and_query_arrive_as_they_were_sent: "path and query arrive as they were sent";
     messages::the_address_of_the_peer_arrives: "the address of the peer arrives, whatever headers claim";
     bodies::bodies_arrive_unchanged: "bodies up to the limit arrive unchanged, whole or in pieces";
@@ -68,7 +81,18 @@ impl AdapterSuite {
     where
         F: Future<Output = SocketAddr> + Send + 'static,
     {
-        Self { adapter, serve: Arc::new(move |provider, prefix| Box::pin(serve(provider, prefix))) }
+        Self {
+            adapter,
+            serve: Arc::new(move |provider, prefix| Box::pin(serve(provider, prefix))),
+            lacks: Vec::new(),
+        }
+    }
+
+    /// The suite for a framework that has this lack.
+    #[must_use]
+    pub fn lacks(mut self, lack: Lack) -> Self {
+        self.lacks.push(lack);
+        self
     }
 
     /// Runs all checks, one after the other.
@@ -91,6 +115,17 @@ impl AdapterSuite {
     #[doc(hidden)]
     pub fn compare(&self, tests: &[&str]) {
         suite::compare(CHECKS, tests);
+    }
+
+    fn unless(&self, lack: Lack) -> Result<(), Stop> {
+        let what = match lack {
+            Lack::UnknownMethods => "answers a method that it does not know itself",
+            Lack::OpaqueHeaders => "has headers of text only",
+        };
+        if self.lacks.contains(&lack) {
+            return Err(Stop::NotChecked(format!("{} {what}", self.adapter)));
+        }
+        Ok(())
     }
 
     /// A server with a probe at the root.
@@ -126,7 +161,9 @@ fn request(target: &str, headers: &str, body: &str) -> String {
 
 /// Makes tests of the adapter suite: one for each check, named after what it demands.
 ///
-/// `serve` is an async function from a `Provider` and a prefix to the address of a server, see [`AdapterSuite::new`]:
+/// `serve` is an async function from a `Provider` and a prefix to the address of a server, see [`AdapterSuite::new`]. What the
+/// framework keeps from every adapter may stand after it, `lacks: [Lack::OpaqueHeaders]`: then the suite says what it did
+/// not check.
 ///
 /// ```
 /// # use std::net::SocketAddr;
@@ -141,13 +178,16 @@ fn request(target: &str, headers: &str, body: &str) -> String {
 /// ```
 #[macro_export]
 macro_rules! adapter_suite {
-    (adapter: $adapter:expr, serve: $serve:expr $(,)?) => {
+    (adapter: $adapter:expr, serve: $serve:expr $(, lacks: [$($lack:expr),* $(,)?])? $(,)?) => {
         $crate::__tests_of_suite! {
-            $crate::AdapterSuite::new($adapter, $serve);
+            $crate::AdapterSuite::new($adapter, $serve)$($(.lacks($lack))*)?;
             every_method_reaches_the_provider
+            an_unknown_method_reaches_the_provider
             head_answers_like_get_without_a_body
             repeated_headers_and_cookies_arrive
+            headers_that_are_no_text_arrive
             repeated_headers_go_out
+            headers_that_are_no_text_go_out
             path_and_query_arrive_as_they_were_sent
             the_address_of_the_peer_arrives
             bodies_arrive_unchanged

@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use bytes::{Bytes, BytesMut};
 use grantor_core::{Peer, Provider};
-use grantor_testkit::AdapterSuite;
+use grantor_testkit::{AdapterSuite, Lack};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
 /// What is wrong with an adapter.
@@ -17,6 +17,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 enum Wrong {
     Nothing,
     AnswersItself,
+    KnowsSomeMethods,
+    KeepsText,
+    SendsText,
     KeepsOneHeader,
     SendsOneHeader,
     DecodesTheTarget,
@@ -75,6 +78,12 @@ async fn adapter(
         }
         head.extensions.insert(Peer(ip));
     }
+    if wrong == Wrong::KnowsSomeMethods && head.method.as_str() == "BREW" {
+        return status(StatusCode::NOT_IMPLEMENTED);
+    }
+    if wrong == Wrong::KeepsText {
+        head.headers = text(head.headers);
+    }
     if wrong == Wrong::KeepsOneHeader {
         head.headers = one_each(&head.headers);
     }
@@ -104,6 +113,9 @@ async fn adapter(
     let response = provider.handle(http::Request::from_parts(head, bytes)).await;
     SERVED.store(false, std::sync::atomic::Ordering::SeqCst);
     let (mut head, body) = response.into_parts();
+    if wrong == Wrong::SendsText {
+        head.headers = text(head.headers);
+    }
     if wrong == Wrong::SendsOneHeader {
         head.headers = one_each(&head.headers);
     }
@@ -114,6 +126,15 @@ fn status(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
+}
+
+fn text(headers: HeaderMap) -> HeaderMap<HeaderValue> {
+    let mut last = None;
+    let named = headers.into_iter().filter_map(|(name, value)| {
+        last = name.or_else(|| last.clone());
+        Some((last.clone()?, value))
+    });
+    named.filter(|(_, value)| std::str::from_utf8(value.as_bytes()).is_ok()).collect()
 }
 
 fn one_each(headers: &HeaderMap) -> HeaderMap<HeaderValue> {
@@ -149,10 +170,22 @@ mod good {
     }
 }
 
+/// What a framework keeps to itself is not checked, and the suite says so.
+#[test]
+fn a_lack_is_reported_as_not_checked() {
+    let suite = suite(Wrong::KeepsText).lacks(Lack::OpaqueHeaders);
+    suite.check("headers_that_are_no_text_arrive");
+    let report = suite.run().to_string();
+    assert!(report.contains("broken has headers of text only"), "{report}");
+}
+
 #[test]
 fn broken_adapters_are_rejected() {
     for (wrong, check) in [
         (Wrong::AnswersItself, "every_method_reaches_the_provider"),
+        (Wrong::KnowsSomeMethods, "an_unknown_method_reaches_the_provider"),
+        (Wrong::KeepsText, "headers_that_are_no_text_arrive"),
+        (Wrong::SendsText, "headers_that_are_no_text_go_out"),
         (Wrong::KeepsOneHeader, "repeated_headers_and_cookies_arrive"),
         (Wrong::SendsOneHeader, "repeated_headers_go_out"),
         (Wrong::DecodesTheTarget, "path_and_query_arrive_as_they_were_sent"),

@@ -3,7 +3,10 @@
 //! [`Guard::check`] takes the headers of a request and answers who it comes from, or how to refuse it. The adapters bring
 //! it into their frameworks: `grantor::axum::{GuardLayer, Access}`, `grantor::actix::{GuardMiddleware, Access}`.
 //!
-//! Where the facts about a token come from is a port, [`Tokens`]: a [`Provider`] in the same process is one.
+//! Where the facts about a token come from is a port, [`Tokens`]: a [`Provider`] in the same process is one, the introspection
+//! endpoint of another server is one (`introspection`, a feature), and one's own is one method.
+//!
+//! [`ProtectedResource`] is the document in which an API says who issues tokens for it (RFC 9728).
 //!
 //! ```
 //! # async fn f(provider: grantor_core::Provider, headers: http::HeaderMap) -> Result<(), Box<dyn std::error::Error>> {
@@ -20,10 +23,14 @@
 //! ```
 
 mod access;
+#[cfg(feature = "introspection")]
+pub mod introspection;
 mod refusal;
+mod resource;
 
 pub use access::Access;
 pub use refusal::Refusal;
+pub use resource::{InvalidResource, ProtectedResource};
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,7 +42,7 @@ use http::HeaderMap;
 /// Where the facts about access tokens come from.
 ///
 /// # To add a source
-/// Implement it for whatever knows the tokens, for example the introspection endpoint of another server (RFC 7662):
+/// Implement it for whatever knows the tokens:
 ///
 /// ```
 /// use grantor_core::{ClientId, Error, GrantTypeName, Scopes, Timestamp, TokenInfo};
@@ -76,18 +83,28 @@ pub struct Guard {
     tokens: Arc<dyn Tokens>,
     realm: Arc<str>,
     needed: Scopes,
+    metadata: Option<Arc<str>>,
 }
 
 impl Guard {
     /// A guard that asks this source and needs no scope. A [`Provider`] is a source.
     pub fn new(tokens: impl Tokens) -> Self {
-        Self { tokens: Arc::new(tokens), realm: Arc::from("api"), needed: Scopes::empty() }
+        Self { tokens: Arc::new(tokens), realm: Arc::from("api"), needed: Scopes::empty(), metadata: None }
     }
 
     /// The same guard for routes that need all these scopes. Clone it first where routes need different ones.
     #[must_use]
     pub fn require(mut self, scopes: Scopes) -> Self {
         self.needed = scopes;
+        self
+    }
+
+    /// The API that it protects: a challenge then says where its metadata is.
+    ///
+    /// > WWW-Authenticate: Bearer resource_metadata="https://..." (RFC 9728 §5.1)
+    #[must_use]
+    pub fn resource(mut self, resource: &ProtectedResource) -> Self {
+        self.metadata = Some(Arc::from(resource.metadata_url()));
         self
     }
 
@@ -121,7 +138,7 @@ impl Guard {
     }
 
     fn refuse(&self, error: Option<&Error>) -> Refusal {
-        Refusal::challenge(&self.realm, error, &self.needed)
+        Refusal::challenge(&self.realm, error, &self.needed, self.metadata.as_deref())
     }
 
     fn unanswered(&self, error: &Error) -> Refusal {

@@ -15,11 +15,16 @@ pub struct Refusal {
 impl Refusal {
     /// > If the protected resource request does not include authentication credentials or does not contain an access
     /// > token that enables access ..., the resource server MUST include the HTTP "WWW-Authenticate" response header
-    pub(crate) fn challenge(realm: &str, error: Option<&Error>, needed: &Scopes) -> Self {
+    pub(crate) fn challenge(
+        realm: &str,
+        error: Option<&Error>,
+        needed: &Scopes,
+        metadata: Option<&str>,
+    ) -> Self {
         let lacks_scope = error.is_some_and(|error| *error.code() == ErrorCode::InsufficientScope);
         let (status, challenge) = bearer::challenge(realm, error, lacks_scope.then_some(needed));
         let mut refusal = Self::of(status, error);
-        refusal.response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        refusal.response.headers_mut().insert(header::WWW_AUTHENTICATE, with_metadata(challenge, metadata));
         refusal
     }
 
@@ -54,4 +59,13 @@ impl Refusal {
     pub fn into_response(self) -> Response<Bytes> {
         *self.response
     }
+}
+
+/// > resource_metadata: The URL of the protected resource metadata. (RFC 9728 §5.1)
+fn with_metadata(challenge: HeaderValue, metadata: Option<&str>) -> HeaderValue {
+    let Some(url) = metadata else { return challenge };
+    let begin = challenge.to_str().unwrap_or("Bearer");
+    let comma = if begin.contains('=') { "," } else { "" };
+    // A URL has neither quotes nor anything that is no ASCII.
+    HeaderValue::from_str(&format!("{begin}{comma} resource_metadata=\"{url}\"")).unwrap_or(challenge)
 }

@@ -28,6 +28,8 @@ const TICKET: GrantTypeName = GrantTypeName::from_static("urn:example:ticket");
 /// A provider whose clock and store obey the test.
 pub(crate) struct World {
     pub(crate) provider: Provider,
+    /// Whether the framework lets no other headers through.
+    pub(crate) headers_are_text: bool,
     clock: SetClock,
     store: FaultStore,
 }
@@ -71,7 +73,7 @@ impl World {
             .clock(clock.clone())
             .build()
             .unwrap();
-        Self { provider, clock, store }
+        Self { provider, headers_are_text: false, clock, store }
     }
 
     /// Needs no scope; `/open`.
@@ -182,6 +184,11 @@ async fn malformed_is_invalid_request(world: &World, address: SocketAddr) {
         &[good.as_bytes(), good.as_bytes()],
     ];
     for headers in malformed {
+        if world.headers_are_text && headers.iter().any(|line| std::str::from_utf8(line).is_err()) {
+            // It does not arrive, so it is a request without a token.
+            assert_eq!(get(address, "/jobs", headers).await.status, 401, "{headers:?}");
+            continue;
+        }
         let answer = get(address, "/jobs", headers).await;
         let challenge = answer.header("www-authenticate").unwrap();
         assert_eq!(answer.status, 400, "{headers:?}");
