@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod down;
+mod locks;
 mod settings;
 mod tables;
 mod tls;
