@@ -1,18 +1,24 @@
 //! One call: a session, a statement, the deadline over both, and another try where it is certain that nothing was done.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use grantor_core::Timestamp;
 use grantor_core::store::{Filter, Key, Record, Revision, Stage, StoreError};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
 use crate::connect::Session;
 use crate::failure::Failure;
+use crate::random::new_revision;
 use crate::write::{Ask, column, public, stage_number, sweep_from};
 use crate::{MAX_BODY, PostgresStore};
+
+/// How long a call that lost against another one waits before it tries again, at first and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 
 /// What a statement is given.
 type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -145,6 +151,7 @@ impl PostgresStore {
     async fn call(&self, ask: Ask, values: Values<'_>) -> Result<Answer, StoreError> {
         let doing = ask.doing();
         let end = Instant::now() + self.deadline; // how long to wait: no record depends on it
+        let mut pause = FIRST_PAUSE;
         loop {
             let lease = match timeout_at(end, self.pool.lease()).await {
                 Ok(lease) => lease?,
@@ -169,6 +176,12 @@ impl PostgresStore {
             if late || !(failure.again || lost) {
                 let failure = if ask.is_read() { failure.wrote_nothing() } else { failure };
                 return Err(failure.into_error());
+            }
+            if failure.again {
+                // At once it could take the lock again that the other session waits for.
+                let more = Duration::from_micros(new_revision().unsigned_abs() % 1_000);
+                let _ = timeout_at(end, sleep(pause + more)).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }
