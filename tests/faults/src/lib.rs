@@ -10,7 +10,7 @@
 //!
 //! # To add a fault
 //! 1. A file in `faults/` with an async function over a [`Bed`](faults::Bed).
-//! 2. A row in [`faults::ALL`].
+//! 2. A row in `faults::ALL`.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
