@@ -23,7 +23,7 @@ const FORM: &str = "write memcached://host:port,host:port/?prefix=name:";
 /// | `deadline_ms=1..600000` | `2000` | how long a call may take, connecting included |
 /// | `connections=1..64` | `1` | connections to each server; each serves any number of callers at once |
 /// | `queue=1..65536` | `1024` | requests that wait to be sent on a connection; further callers wait to enter |
-/// | `hash=rendezvous\|ketama` | `rendezvous` | [`Hash`] |
+/// | `hash=rendezvous\|ketama` | `rendezvous` | [`Hash`](enum@Hash) |
 /// | `weights=2,1` | all alike | how the keys are shared out, in the order of the servers; behind `hash=ketama` only |
 /// | `tls=yes`, `ca=`, `cert=`, `key=`, `danger_unverified=yes` | no TLS | see [`Tls`]; `memcacheds://` is `tls=yes` |
 #[derive(Debug, Clone, PartialEq, Eq)]
