@@ -50,7 +50,7 @@ use crate::server::Server;
 /// The largest body, in bytes.
 const MAX_BODY: usize = 1 << 20;
 
-/// A [`Store`] in collections of a MongoDB database.
+/// A [`Store`](grantor_core::store::Store) in collections of a MongoDB database.
 pub struct MongoStore {
     client: Client,
     collections: Collections,
