@@ -4,6 +4,7 @@
 //! - [`SetClock`]: time that a test sets
 //! - [`SeededRandom`]: randomness that comes again
 //! - [`FaultStore`]: a store with faults on command; [`Gate`] puts racing calls in an order
+//! - [`TestIssuer`]: an authorization server for the test of an API or of a client
 //! - [`UserAgent`]: a scripted browser
 //! - [`store_suite!`]: what a store must pass
 //! - [`adapter_suite!`]: what a web adapter must pass
@@ -22,6 +23,7 @@ mod folder;
 mod form;
 mod gate;
 mod impostor;
+mod issuer;
 pub mod process;
 pub mod proxy;
 mod random;
@@ -37,6 +39,7 @@ pub use folder::folder;
 pub use form::Form;
 pub use gate::Gate;
 pub use impostor::Impostor;
+pub use issuer::{TestIssuer, TestToken};
 pub use random::SeededRandom;
 pub use store::{Place, StoreSuite};
 pub use suite::{Outcome, Report, Row};
