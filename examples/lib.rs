@@ -5,3 +5,18 @@
 #[cfg(doctest)]
 #[doc = include_str!("../docs/python-oauth2.md")]
 struct PythonOauth2;
+
+/// The code in the page about APIs compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/api.md")]
+struct Api;
+
+/// The code in the page about tests runs.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/testing.md")]
+struct Testing;
+
+/// The code in the page about extensions compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/extending.md")]
+struct Extending;

@@ -1,5 +1,5 @@
 //! The test issuer is an authorization server like any other, over HTTP too, and its faults are those that it names.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::Duration;
 

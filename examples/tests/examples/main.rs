@@ -11,6 +11,7 @@ mod own_store;
 mod programs;
 mod requests;
 mod support;
+mod tutorial;
 
 use serde_json::{Value, json};
 use support::{Example, authorize, redeem};

@@ -1,5 +1,6 @@
 //! The rules of the tree: to add one, write a file here and a row in [`CHECKS`].
 
+mod book;
 mod dependencies;
 mod documents;
 mod features;
@@ -28,6 +29,7 @@ const CHECKS: &[(&str, &str, Check)] = &[
     ("dependencies", "every dependency is declared once, with a reason, and used", dependencies::check),
     ("features", "every feature is explained", features::check),
     ("links", "links in Markdown lead somewhere", links::check),
+    ("book", "docs/SUMMARY.md names every page of the book, and their Rust code is compiled", book::check),
     ("ports", "time and randomness enter at one place; ports document their errors", ports::check),
     (
         "specs",
