@@ -81,6 +81,7 @@ pub use site::{Approval, Ask, Decision, SiteAdapter};
 pub use slow::{NoSlowHash, SlowHash};
 pub use standing::{Standing, Standings, Whose};
 pub use sweep::{SweepPolicy, Sweeper};
+pub use token::adopt::{Adopted, Adoption, ForeignToken};
 pub use token::bearer;
 pub use token::format::{RandomBytes, TokenGenerator, Uuid4};
 pub use token::info::TokenInfo;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 
 use crate::builder::ProviderBuilder;
-use crate::client::ClientStore;
+use crate::client::{Client, ClientStore};
 use crate::client_auth::ClientAuthentication;
 use crate::clock::Clock;
 use crate::config::{Lifetimes, Limits, Paths};
@@ -26,6 +26,7 @@ use crate::site::SiteAdapter;
 use crate::slow::SlowHash;
 use crate::standing::Standings;
 use crate::store::Store;
+use crate::token::adopt::{self, Adopted, Adoption};
 use crate::token::format::Format;
 use crate::token::info::{self, TokenInfo};
 
@@ -55,6 +56,8 @@ pub(crate) struct Parts {
     pub(crate) slow: Arc<dyn SlowHash>,
     pub(crate) format: Format,
     pub(crate) unique_tokens: bool,
+    /// Whether strings of another server may be tokens.
+    pub(crate) adopted_tokens: bool,
     pub(crate) unique_key: Option<UniqueKey>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -149,6 +152,23 @@ impl Provider {
     /// 503 where the store does not answer; then nobody knows whether it was done: do it again.
     pub async fn revoke_token(&self, token: &str) -> Result<bool, Error> {
         endpoint::revoke_token(&Ctx::new(&self.parts, None), token).await
+    }
+
+    /// Takes over what another authorization server has given to this client: its token strings work from now on, where
+    /// the provider has [`ProviderBuilder::adopted_tokens`]. A second time changes nothing, and revives nothing.
+    ///
+    /// # Errors
+    /// 503 where the store does not answer, 500 where the grant is too large for it: do it again, it goes on.
+    pub async fn adopt(&self, client: &Client, adoption: &Adoption) -> Result<Adopted, Error> {
+        adopt::adopt(&self.ctx(), client, adoption, true).await
+    }
+
+    /// What [`Provider::adopt`] would do; nothing is written.
+    ///
+    /// # Errors
+    /// 503 where the store does not answer.
+    pub async fn would_adopt(&self, client: &Client, adoption: &Adoption) -> Result<Adopted, Error> {
+        adopt::adopt(&self.ctx(), client, adoption, false).await
     }
 
     /// Does something with the provider's time, randomness and rules outside of a request.

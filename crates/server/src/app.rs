@@ -131,6 +131,9 @@ impl App {
         if policy.unique_tokens {
             builder = builder.unique_tokens();
         }
+        if policy.imported_tokens {
+            builder = builder.adopted_tokens();
+        }
         for name in &policy.grant_types {
             builder = match name.as_str() {
                 "authorization_code" => builder.grant(AuthorizationCode::new()),

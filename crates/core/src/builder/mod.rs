@@ -56,6 +56,7 @@ pub struct ProviderBuilder {
     slow: Arc<dyn SlowHash>,
     format: Format,
     unique_tokens: bool,
+    adopted_tokens: bool,
     key: Option<Secret>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -87,6 +88,7 @@ impl ProviderBuilder {
             slow: Arc::new(NoSlowHash),
             format: Format::Own,
             unique_tokens: false,
+            adopted_tokens: false,
             key: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -197,6 +199,13 @@ impl ProviderBuilder {
         self
     }
 
+    /// Tokens of another server work that were taken over by [`Provider::adopt`]. A string that is no token of grantor's
+    /// own costs a look-up then; without this it costs none. Switch it off when the last of them has ended.
+    pub fn adopted_tokens(mut self) -> Self {
+        self.adopted_tokens = true;
+        self
+    }
+
     /// The secret that unique tokens are derived with: at least 32 random bytes, the same in all processes. Together with
     /// a leaked store it forges those tokens, so keep it apart from the store.
     pub fn key(mut self, key: Secret) -> Self {
@@ -294,6 +303,7 @@ impl ProviderBuilder {
             slow: self.slow,
             format: self.format,
             unique_tokens: self.unique_tokens,
+            adopted_tokens: self.adopted_tokens,
             unique_key,
             clock: self.clock,
             random: self.random,

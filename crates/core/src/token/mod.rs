@@ -1,5 +1,6 @@
 //! Tokens: how their strings look, how they are minted, and the one place that writes grants.
 
+pub(crate) mod adopt;
 pub mod bearer;
 pub(crate) mod credential;
 pub(crate) mod format;

@@ -48,11 +48,17 @@ async fn read(ctx: &Ctx<'_>, text: &str) -> Result<Option<Presented>, Error> {
     if let Some(presented) = Presented::parse(text) {
         return Ok(Some(presented));
     }
-    if matches!(ctx.parts.format, Format::Own) {
+    if matches!(ctx.parts.format, Format::Own) && !ctx.parts.adopted_tokens {
         return Ok(None);
     }
     let pointer = load::<Pointer>(ctx.store(), &key(text), ctx.now()).await?;
     Ok(pointer.map(|Loaded { value, .. }| Presented::foreign(value.kind, value.grant, text)))
+}
+
+/// The grant that a foreign string leads to, whether or not that is still there.
+pub(crate) async fn target(ctx: &Ctx<'_>, text: &str) -> Result<Option<GrantId>, Error> {
+    let pointer = load::<Pointer>(ctx.store(), &key(text), ctx.now()).await?;
+    Ok(pointer.map(|loaded| loaded.value.grant))
 }
 
 /// Writes the pointer to a foreign string; nothing to do for grantor's own format.

@@ -1,6 +1,7 @@
 //! The protocol through `Provider::handle`, without a socket: one module per RFC or topic, one test per rule.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod adoption;
 mod capture;
 mod cors;
 mod hostile;

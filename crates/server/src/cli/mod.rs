@@ -8,6 +8,7 @@ mod consent;
 mod context;
 mod dev;
 mod grant;
+mod import;
 mod input;
 mod maintenance;
 mod not_before;
@@ -73,6 +74,8 @@ enum Command {
     Session(session::Command),
     /// End everything that was issued up to now: of all, of a user, or of a client.
     NotBefore(not_before::Args),
+    /// Take over clients and live tokens from a python-oauth2 store. Without --write it only says what it would do.
+    Import(import::Args),
     /// Bring the store to the schema of this release. Make a backup first.
     Migrate,
     /// Delete what has expired from the store. A running server does it too.
@@ -100,6 +103,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Consent(command) => context()?.run(async |own| consent::run(own, command).await),
         Command::Session(command) => context()?.run(async |own| session::run(own, command).await),
         Command::NotBefore(args) => context()?.run(async |own| not_before::run(own, args).await),
+        Command::Import(args) => context()?.run(async |own| import::run(own, args).await),
         Command::Migrate => maintenance::migrate(&load()?),
         Command::Sweep => context()?.run(async |own| maintenance::sweep(own).await),
     }

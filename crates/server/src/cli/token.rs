@@ -20,7 +20,7 @@ pub(super) enum Command {
 
 /// Commands show no pages.
 #[derive(Debug)]
-struct NoSite;
+pub(super) struct NoSite;
 
 #[async_trait]
 impl SiteAdapter for NoSite {

@@ -22,6 +22,8 @@ pub(crate) struct Policy {
     pub(crate) refresh_retry_window: Duration,
     /// Whether equal requests share a token.
     pub(crate) unique_tokens: bool,
+    /// Whether tokens work that were taken over from another server.
+    pub(crate) imported_tokens: bool,
     /// How old the knowledge of introspection about disabled and not-before may be.
     pub(crate) standing_copies_for: Duration,
     /// How old the knowledge about clients of the store may be.
@@ -46,6 +48,7 @@ impl Default for Policy {
             rotate_refresh_tokens: true,
             refresh_retry_window: Duration::from_secs(10),
             unique_tokens: false,
+            imported_tokens: false,
             standing_copies_for: Duration::from_secs(1),
             client_copies_for: Duration::from_secs(1),
         }
@@ -121,6 +124,13 @@ pub(super) const SETTINGS: &[Setting<Config>] = &[
         bool,
         policy.unique_tokens,
         "Equal requests (client, user, grant type, scopes) get the token that is still alive"
+    ),
+    setting!(
+        "policy",
+        "imported_tokens",
+        bool,
+        policy.imported_tokens,
+        "Tokens work that `grantor import` took over from another server. It costs a look-up for each string that is no token of grantor's own; switch it off when the last of them has ended"
     ),
     setting!(
         "policy",

@@ -9,6 +9,7 @@ mod support;
 
 mod both;
 mod down;
+mod import;
 mod mongodb;
 
 use std::process::Command;

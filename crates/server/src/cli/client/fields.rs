@@ -157,7 +157,7 @@ fn scopes(text: &str) -> Result<Scopes, String> {
     Scopes::read(Raw::Text(text))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
     Duration::read(Raw::Text(text))
 }
 

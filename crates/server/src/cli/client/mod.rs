@@ -11,6 +11,7 @@ use super::context::{Own, of_file};
 use super::{input, output};
 use crate::failure::Failure;
 use fields::Fields;
+pub(super) use fields::duration;
 
 /// What to do with clients.
 #[derive(Debug, Subcommand)]
