@@ -1,5 +1,5 @@
-//! The store in Redis: one server, a master behind Sentinels, or a Cluster. One key for each record, one script for each
-//! write.
+//! The store in Redis: one server, a master behind Sentinels, or a Cluster. One key for each record, one command or script for
+//! each write.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), grantor_core::store::StoreError> {
@@ -19,6 +19,7 @@
 
 mod dial;
 mod doubts;
+mod entry;
 mod facts;
 mod failure;
 mod index;
@@ -52,7 +53,7 @@ use crate::failure::Failure;
 use crate::index::Sets;
 use crate::link::Link;
 use crate::random::Numbers;
-use crate::script::{Call, Scripts};
+use crate::script::Scripts;
 use crate::target::Target;
 
 /// The largest body.
@@ -147,10 +148,13 @@ impl RedisStore {
     async fn try_create(&self, record: &Record, now: Timestamp) -> Result<Created, Failure> {
         let revision = self.revision();
         let (value, keep) = self.value(record, revision, now)?;
-        let now = now.as_millis().to_string();
-        let args = [now.as_bytes(), &value, keep.as_bytes()];
-        let call = self.scripts.create.call(&self.name(&record.key), &args);
-        Ok(if self.wrote(&record.key, &call).await? {
+        let name = self.name(&record.key);
+        let new = script::create_new(&name, &value, &keep);
+        let over = || {
+            let now = now.as_millis().to_string();
+            self.scripts.create.call(&name, &[now.as_bytes(), &value, keep.as_bytes()])
+        };
+        Ok(if self.wrote(&record.key, self.link.write_or(&new, over).await)? {
             self.note(record);
             Created::Created(revision)
         } else {
@@ -170,7 +174,7 @@ impl RedisStore {
         let loaded = loaded.number().to_be_bytes();
         let args = [now.as_bytes(), &value, keep.as_bytes(), &loaded];
         let call = self.scripts.replace.call(&self.name(&record.key), &args);
-        Ok(if self.wrote(&record.key, &call).await? {
+        Ok(if self.wrote(&record.key, self.link.write(&call).await)? {
             self.note(record);
             Replaced::Replaced(revision)
         } else {
@@ -181,7 +185,7 @@ impl RedisStore {
     async fn try_remove(&self, key: &Key, now: Timestamp) -> Result<Removed, Failure> {
         let now = now.as_millis().to_string();
         let call = self.scripts.remove.call(&self.name(key), &[now.as_bytes()]);
-        Ok(if self.wrote(key, &call).await? { Removed::Removed } else { Removed::Absent })
+        Ok(if self.wrote(key, self.link.write(&call).await)? { Removed::Removed } else { Removed::Absent })
     }
 
     async fn try_load(&self, key: &Key, now: Timestamp) -> Result<Option<(Record, Revision)>, Failure> {
@@ -209,9 +213,8 @@ impl RedisStore {
         Ok(value)
     }
 
-    /// Runs a script that answers whether it wrote.
-    async fn wrote(&self, key: &Key, call: &Call<'_>) -> Result<bool, Failure> {
-        let answer = self.link.write(call).await;
+    /// What a write answered: whether it wrote. Where that is not known, there is a doubt about the record from now on.
+    fn wrote(&self, key: &Key, answer: Result<i64, Failure>) -> Result<bool, Failure> {
         if self.link.options.wait > 0 && answer.as_ref().is_err_and(|why| !why.nothing_written) {
             self.doubts.add(key);
         }

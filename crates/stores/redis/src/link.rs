@@ -101,6 +101,7 @@ impl Link {
                     }
                     other => return other,
                 }
+                progress.sent(false);
                 first = false;
             }
         })
@@ -109,18 +110,35 @@ impl Link {
 
     /// Runs a script that wrote unless it answers 0, and waits for the replicas then, where that is asked for.
     pub(crate) async fn script(self: &Arc<Self>, call: &Call<'_>) -> Result<Value, Failure> {
-        self.within(async |progress| match self.send(&call.short, progress, true).await {
-            Err(Broken { kind: Kind::NoScript, .. }) => self.send(&call.long(), progress, true).await,
-            other => other,
-        })
-        .await
+        self.within(async |progress| self.tell(call, progress).await).await
     }
 
     /// The same for one that answers a number.
     pub(crate) async fn write(self: &Arc<Self>, call: &Call<'_>) -> Result<i64, Failure> {
-        match self.script(call).await? {
-            Value::Int(number) => Ok(number),
-            _ => Err(Failure::unknown("it gave an answer that is not understood")),
+        number(&self.script(call).await?)
+    }
+
+    /// Runs a command that writes unless it answers nil, and such a script where it does.
+    pub(crate) async fn write_or<'a>(
+        self: &Arc<Self>,
+        command: &Cmd,
+        otherwise: impl FnOnce() -> Call<'a>,
+    ) -> Result<i64, Failure> {
+        let answer = self.within(async |progress| match self.send(command, progress, true).await? {
+            Value::Nil => {
+                progress.sent(false);
+                self.tell(&otherwise(), progress).await
+            }
+            Value::Okay => Ok(Value::Int(1)),
+            _ => Ok(Value::Nil),
+        });
+        number(&answer.await?)
+    }
+
+    async fn tell(self: &Arc<Self>, call: &Call<'_>, progress: &Progress) -> Result<Value, Broken> {
+        match self.send(&call.short, progress, true).await {
+            Err(Broken { kind: Kind::NoScript, .. }) => self.send(&call.long(), progress, true).await,
+            other => other,
         }
     }
 
@@ -296,7 +314,8 @@ impl Link {
         } else {
             command.query_async(&mut connection).await?
         };
-        if !writes || self.options.wait == 0 || answer == Value::Int(0) {
+        let wrote = writes && !matches!(answer, Value::Int(0) | Value::Nil);
+        if !wrote || self.options.wait == 0 {
             return Ok(answer);
         }
         let mut wait = redis::cmd("WAIT");
@@ -308,6 +327,13 @@ impl Link {
             Err(error) if error.is_unrecoverable_error() || error.is_timeout() => Err(error),
             _ => Err((ErrorKind::Client, TOO_FEW).into()),
         }
+    }
+}
+
+fn number(answer: &Value) -> Result<i64, Failure> {
+    match answer {
+        Value::Int(number) => Ok(*number),
+        _ => Err(Failure::unknown("it gave an answer that is not understood")),
     }
 }
 

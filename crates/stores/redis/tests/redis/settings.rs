@@ -167,7 +167,7 @@ async fn the_acl_of_the_readme_suffices_and_less_is_told() {
     assert_eq!(index.list(&filter, None, 10, NOW).await.unwrap().len(), 1);
     assert_eq!(index.sweep(10, NOW).await.unwrap(), 0);
     remove(&store, 1).await;
-    tell(engine.port(), &["ACL", "SETUSER", "grantor", "-evalsha"]);
+    tell(engine.port(), &["ACL", "SETUSER", "grantor", "-set"]);
     let refused = store.create(&record(2, "body"), NOW).await.unwrap_err();
     assert!(refused.to_string().contains("ACL"), "{refused}");
 }
