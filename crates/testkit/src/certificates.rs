@@ -40,6 +40,8 @@ impl Certificates {
             params.not_after = date_time_ymd(2002, 1, 1);
         })?;
         made.signed("other-name", &["db.example"], &ca, |_| {})?;
+        made.signed("name-alone", &["localhost"], &ca, |_| {})?;
+        made.signed("foreign", &["localhost", "127.0.0.1", "::1"], &stranger, |_| {})?;
         let of_a_client = |params: &mut CertificateParams| {
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         };
@@ -48,7 +50,7 @@ impl Certificates {
         Ok(made)
     }
 
-    /// The CA that signed all but [`Certificates::stranger`].
+    /// The CA that signed all but [`Certificates::stranger`] and [`Certificates::foreign`].
     pub fn ca(&self) -> PathBuf {
         self.file("ca.pem")
     }
@@ -71,6 +73,16 @@ impl Certificates {
     /// A server whose certificate is for `db.example`.
     pub fn of_another_name(&self) -> ServerTls {
         self.shown("other-name")
+    }
+
+    /// A server whose certificate is for `localhost`, and for no address.
+    pub fn of_a_name_alone(&self) -> ServerTls {
+        self.shown("name-alone")
+    }
+
+    /// A server with such names as [`Certificates::server`], whose certificate the other CA signed.
+    pub fn foreign(&self) -> ServerTls {
+        self.shown("foreign")
     }
 
     /// Certificate and key of a client.
@@ -127,6 +139,11 @@ impl ServerTls {
     /// Certificate and key of a client that such a server lets in.
     pub(crate) fn client(&self) -> (PathBuf, PathBuf) {
         (self.certificate.with_file_name("client.pem"), self.certificate.with_file_name("client.key"))
+    }
+
+    /// The CAs, ours and the other.
+    pub(crate) fn authorities(&self) -> [PathBuf; 2] {
+        ["ca.pem", "other-ca.pem"].map(|name| self.certificate.with_file_name(name))
     }
 
     /// Clients must show a certificate of our CA.

@@ -22,8 +22,8 @@ pub use memcached::{memcached, memcached_tls, memcached_with};
 pub use mongodb::{mongodb, mongodb_is_stand_in};
 pub use postgres::{postgres, postgres_tls};
 pub use redis::{redis, redis_tls, redis_with};
-pub use redis_cluster::{RedisCluster, redis_cluster, redis_cluster_with};
-pub use redis_sentinel::{RedisSentinel, redis_sentinel};
+pub use redis_cluster::{RedisCluster, redis_cluster, redis_cluster_tls, redis_cluster_with};
+pub use redis_sentinel::{RedisSentinel, redis_sentinel, redis_sentinel_tls};
 pub use resp::{Reply, ask};
 
 use std::fmt;

@@ -4,9 +4,10 @@ use std::io::{Error, Result};
 use std::ops::Range;
 use std::path::Path;
 
-use super::redis::{ready, server};
+use super::redis::{PASSWORD, Way, server};
 use super::redis_sentinel::until;
-use super::{Engine, Reply, ask};
+use super::{Engine, Reply};
+use crate::certificates::ServerTls;
 use crate::process::free_port;
 
 const MASTERS: usize = 3;
@@ -16,6 +17,7 @@ const SLOTS: usize = 16_384;
 #[derive(Debug)]
 pub struct RedisCluster {
     nodes: Vec<Engine>,
+    way: Way,
 }
 
 /// Starts three masters with so many replicas each, and waits until the Cluster takes writes. A node is taken for dead after
@@ -32,6 +34,27 @@ pub fn redis_cluster(replicas_each: usize) -> Result<RedisCluster> {
 /// # Errors
 /// As [`redis_cluster`].
 pub fn redis_cluster_with(replicas_each: usize, settings: &[&str]) -> Result<RedisCluster> {
+    start(replicas_each, settings, Way::plain())
+}
+
+/// The same with TLS everywhere, and with a password. They call themselves by this name, or by their address where none is given.
+///
+/// # Errors
+/// As [`redis_cluster`].
+pub fn redis_cluster_tls(
+    replicas_each: usize,
+    shown: &ServerTls,
+    name: Option<&'static str>,
+) -> Result<RedisCluster> {
+    let mut settings = vec!["--tls-cluster", "yes"];
+    if let Some(name) = name {
+        settings.extend(["--cluster-announce-hostname", name]);
+        settings.extend(["--cluster-preferred-endpoint-type", "hostname"]);
+    }
+    start(replicas_each, &settings, Way::tls(shown, name))
+}
+
+fn start(replicas_each: usize, settings: &[&str], way: Way) -> Result<RedisCluster> {
     let ports: Vec<(u16, u16)> =
         (0..MASTERS * (1 + replicas_each)).map(|_| (free_port(), free_port())).collect();
     let launch = |(number, &(port, bus)): (usize, &(u16, u16))| {
@@ -43,24 +66,25 @@ pub fn redis_cluster_with(replicas_each: usize, settings: &[&str]) -> Result<Red
             .map(str::to_owned)
             .collect();
         own.extend(["--cluster-port".to_owned(), bus.to_string()]);
-        let map = map(&ports, number);
-        Engine::launch_on(
+        let map = map(&ports, number, if way.is_named() { way.host } else { "" });
+        way.launch(
             port,
             |folder: &Path| std::fs::write(folder.join("nodes.conf"), map),
             move |folder, port| server(folder, port, &own),
-            ready,
         )
     };
-    let cluster = RedisCluster { nodes: ports.iter().enumerate().map(launch).collect::<Result<_>>()? };
+    let nodes = ports.iter().enumerate().map(launch).collect::<Result<_>>()?;
+    let cluster = RedisCluster { nodes, way };
     cluster.wait_until_whole()?;
     Ok(cluster)
 }
 
 /// What a node knows of all at its start: so they need not be introduced.
-fn map(ports: &[(u16, u16)], myself: usize) -> String {
+fn map(ports: &[(u16, u16)], myself: usize, name: &str) -> String {
+    let name = if name.is_empty() { String::new() } else { format!(",{name}") };
     let line = |(number, (port, bus)): (usize, &(u16, u16))| {
         let me = if number == myself { "myself," } else { "" };
-        let place = format!("{} 127.0.0.1:{port}@{bus}", id(number));
+        let place = format!("{} 127.0.0.1:{port}@{bus}{name}", id(number));
         if number < MASTERS {
             let Range { start, end } = slots(number);
             format!("{place} {me}master - 0 0 {} connected {start}-{}\n", number + 1, end - 1)
@@ -85,8 +109,7 @@ fn slots(number: usize) -> Range<usize> {
 impl RedisCluster {
     /// The URL of a store in this Cluster, without options.
     pub fn url(&self) -> String {
-        let hosts: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
-        format!("redis+cluster://{}", hosts.join(","))
+        self.way.url("cluster", &self.nodes)
     }
 
     /// The nodes.
@@ -119,9 +142,9 @@ impl RedisCluster {
             if let [Reply::Number(first), Reply::Number(last), Reply::List(master), ..] = range.parts()
                 && (*first..=*last).contains(&slot.into())
             {
-                let port = master.get(1).map(Reply::text).unwrap_or_default();
-                let found = self.nodes.iter().position(|node| node.port().to_string() == port);
-                return found.ok_or_else(|| Error::other(format!("no node has the port {port}")));
+                let owner = master.get(2).map(Reply::text).unwrap_or_default();
+                let found = (0..self.nodes.len()).find(|node| id(*node) == owner);
+                return found.ok_or_else(|| Error::other(format!("no node has the name {owner}")));
             }
         }
         Err(Error::other(format!("nobody has slot {slot}")))
@@ -143,7 +166,11 @@ impl RedisCluster {
             if keys.is_empty() {
                 break;
             }
-            let mut migrate = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "60000", "KEYS"];
+            let mut migrate = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "60000"];
+            if self.way.shown.is_some() {
+                migrate.extend(["AUTH", PASSWORD]);
+            }
+            migrate.push("KEYS");
             migrate.extend(keys.iter().map(String::as_str));
             self.fine(from, &migrate)?;
             moved += keys.len();
@@ -189,7 +216,8 @@ impl RedisCluster {
     /// # Errors
     /// It does not answer.
     pub fn ask(&self, node: usize, command: &[&str]) -> Result<Reply> {
-        ask(self.port(node), command)
+        let node = self.nodes.get(node).ok_or_else(|| Error::other("there is no such node"))?;
+        node.ask(command)
     }
 
     fn fine(&self, node: usize, command: &[&str]) -> Result<()> {

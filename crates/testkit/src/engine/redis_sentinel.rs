@@ -3,8 +3,9 @@
 use std::io::{Error, Result};
 use std::time::Duration;
 
-use super::redis::{binary, ready, server};
-use super::{Engine, Reply, as_user, ask};
+use super::redis::{PASSWORD, Way, binary, secure, server};
+use super::{Engine, Reply, as_user};
+use crate::certificates::ServerTls;
 use crate::process::free_port;
 
 /// The name of the master.
@@ -19,6 +20,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct RedisSentinel {
     servers: Vec<Engine>,
     sentinels: Vec<Engine>,
+    way: Way,
 }
 
 /// Starts a master, so many replicas, and three Sentinels, and waits until all know each other.
@@ -26,20 +28,36 @@ pub struct RedisSentinel {
 /// # Errors
 /// There is no Redis on this machine, or it does not come up.
 pub fn redis_sentinel(replicas: usize) -> Result<RedisSentinel> {
-    let mut servers = vec![launch_server(&[])?];
-    let master = servers.first().map_or(0, Engine::port);
+    start(replicas, Way::plain())
+}
+
+/// The same with TLS everywhere, and with a password, that of the Sentinels too. They name servers by this name, or by their
+/// address where none is given.
+///
+/// # Errors
+/// As [`redis_sentinel`].
+pub fn redis_sentinel_tls(
+    replicas: usize,
+    shown: &ServerTls,
+    name: Option<&'static str>,
+) -> Result<RedisSentinel> {
+    start(replicas, Way::tls(shown, name))
+}
+
+fn start(replicas: usize, way: Way) -> Result<RedisSentinel> {
+    let mut all = RedisSentinel { servers: vec![launch_server(&way, None)?], sentinels: Vec::new(), way };
+    let master = all.servers.first().map_or(0, Engine::port);
     for _ in 0..replicas {
-        servers.push(launch_server(&["--replicaof", "127.0.0.1", &master.to_string()])?);
+        all.servers.push(launch_server(&all.way, Some(master))?);
     }
-    let mut all = RedisSentinel { servers, sentinels: Vec::new() };
     // A Sentinel that finds the replicas online need not wait for the next look of ten seconds.
-    until("the replicas are not online", || RedisSentinel::replicas_online(master) == replicas)?;
+    until("the replicas are not online", || all.replicas_online(master) == replicas)?;
     for _ in 0..SENTINELS {
-        all.sentinels.push(launch_sentinel(master)?);
+        all.sentinels.push(launch_sentinel(&all.way, master)?);
     }
     until("the Sentinels do not know each other", || {
         let known = |sentinel: &Engine| {
-            let about = ask(sentinel.port(), &["SENTINEL", "MASTER", MASTER]).map(|about| about.text());
+            let about = sentinel.ask(&["SENTINEL", "MASTER", MASTER]).map(|about| about.text());
             let about = about.unwrap_or_default();
             let value = |name| about.lines().skip_while(|line| *line != name).nth(1).map(str::to_owned);
             value("num-slaves") == Some(replicas.to_string())
@@ -50,38 +68,49 @@ pub fn redis_sentinel(replicas: usize) -> Result<RedisSentinel> {
     Ok(all)
 }
 
-fn launch_server(settings: &[&str]) -> Result<Engine> {
+fn launch_server(way: &Way, master: Option<u16>) -> Result<Engine> {
     // A replica is of use at once, and one whose link is cut learns it soon.
     let common = ["--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"];
-    let settings: Vec<String> = common.iter().chain(settings).map(|&text| text.to_owned()).collect();
-    Engine::launch(|_| Ok(()), move |folder, port| server(folder, port, &settings), ready)
+    let mut settings: Vec<String> = common.map(str::to_owned).into();
+    let mut set = |words: &[&str]| settings.extend(words.iter().map(|&word| word.to_owned()));
+    if way.is_named() {
+        set(&["--replica-announce-ip", way.host]);
+    }
+    if let Some(master) = master {
+        set(&["--replicaof", way.host, &master.to_string()]);
+    }
+    way.launch(free_port(), |_| Ok(()), move |folder, port| server(folder, port, &settings))
 }
 
-fn launch_sentinel(master: u16) -> Result<Engine> {
-    let port = free_port();
+fn launch_sentinel(way: &Way, master: u16) -> Result<Engine> {
+    let (port, host) = (free_port(), way.host);
     // The Sentinel writes into its file what it learns.
+    let names =
+        if way.is_named() { "sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\n" } else { "" };
+    let passwords = match way.shown {
+        Some(_) => format!("sentinel auth-pass {MASTER} {PASSWORD}\nsentinel sentinel-pass {PASSWORD}\n"),
+        None => String::new(),
+    };
     let settings = format!(
-        "port {port}\nbind 127.0.0.1\nsentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
-         sentinel down-after-milliseconds {MASTER} 1000\nsentinel failover-timeout {MASTER} 3000\n"
+        "port {port}\nbind 127.0.0.1\n{names}sentinel monitor {MASTER} {host} {master} 2\n\
+         sentinel down-after-milliseconds {MASTER} 1000\nsentinel failover-timeout {MASTER} 3000\n{passwords}"
     );
-    Engine::launch_on(
+    way.launch(
         port,
         move |folder| std::fs::write(folder.join("sentinel.conf"), settings),
-        |folder, _| {
+        |folder, port| {
             let mut command = as_user(None, &binary()?);
             command.arg(folder.join("sentinel.conf")).arg("--sentinel");
+            secure(&mut command, folder, port);
             Ok(command)
         },
-        ready,
     )
 }
 
 impl RedisSentinel {
     /// The URL of a store behind these Sentinels, without options.
     pub fn url(&self) -> String {
-        let hosts: Vec<String> =
-            self.sentinels.iter().map(|one| format!("127.0.0.1:{}", one.port())).collect();
-        format!("redis+sentinel://{}/{MASTER}", hosts.join(","))
+        format!("{}/{MASTER}", self.way.url("sentinel", &self.sentinels))
     }
 
     /// The port of the server that most Sentinels take for the master.
@@ -90,7 +119,7 @@ impl RedisSentinel {
     /// They do not agree, for a fail-over is under way.
     pub fn master(&self) -> Result<u16> {
         let port = |sentinel: &Engine| {
-            let found = ask(sentinel.port(), &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER]).ok()?;
+            let found = sentinel.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER]).ok()?;
             found.parts().get(1)?.text().parse::<u16>().ok()
         };
         let named: Vec<u16> = self.sentinels.iter().filter_map(port).collect();
@@ -130,11 +159,10 @@ impl RedisSentinel {
         let mut master = than;
         until("there is no new master", || {
             master = self.master().unwrap_or(than);
-            let role = |port| {
-                ask(port, &["ROLE"])
-                    .is_ok_and(|role| role.parts().first() == Some(&Reply::Text("master".into())))
-            };
-            master != than && role(master)
+            let role = self.ask(master, &["ROLE"]);
+            let is_master =
+                role.is_ok_and(|role| role.parts().first() == Some(&Reply::Text("master".into())));
+            master != than && is_master
         })?;
         Ok(master)
     }
@@ -145,12 +173,21 @@ impl RedisSentinel {
     /// It does not come to that within two minutes.
     pub fn wait_for_replicas(&self, replicas: usize) -> Result<()> {
         until("the replicas do not follow the master", || {
-            self.master().is_ok_and(|master| Self::replicas_online(master) == replicas)
+            self.master().is_ok_and(|master| self.replicas_online(master) == replicas)
         })
     }
 
-    fn replicas_online(master: u16) -> usize {
-        let info = ask(master, &["INFO", "replication"]).map(|info| info.text()).unwrap_or_default();
+    /// Sends the server on this port a command.
+    ///
+    /// # Errors
+    /// There is none, or it does not answer.
+    pub fn ask(&self, port: u16, command: &[&str]) -> Result<Reply> {
+        let server = self.servers.iter().find(|server| server.port() == port);
+        server.ok_or_else(|| Error::other("no server has this port"))?.ask(command)
+    }
+
+    fn replicas_online(&self, master: u16) -> usize {
+        let info = self.ask(master, &["INFO", "replication"]).map(|info| info.text()).unwrap_or_default();
         info.lines().filter(|line| line.starts_with("slave") && line.contains("state=online")).count()
     }
 }

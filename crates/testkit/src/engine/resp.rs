@@ -1,8 +1,13 @@
 //! The words of a Redis server, for tests that speak to it past a store.
 
-use std::io::{BufRead, BufReader, Error, Read as _, Result, Write as _};
+use std::io::{BufRead, BufReader, Error, Result, Write as _};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a server answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,16 +54,29 @@ impl Reply {
 /// It does not answer within a minute. What it refuses is a [`Reply`].
 pub fn ask(port: u16, command: &[&str]) -> Result<Reply> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    let mut bytes = format!("*{}\r\n", command.len()).into_bytes();
-    for word in command {
-        write!(bytes, "${}\r\n{word}\r\n", word.len())?;
-    }
-    stream.write_all(&bytes)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(&packed(command))?;
     read(&mut BufReader::new(stream))
 }
 
-fn read(stream: &mut BufReader<TcpStream>) -> Result<Reply> {
+/// The same for one that wants a password, over its socket.
+pub(super) fn ask_at(socket: &Path, password: &str, command: &[&str]) -> Result<Reply> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(&[packed(&["AUTH", password]), packed(command)].concat())?;
+    let mut stream = BufReader::new(stream);
+    match read(&mut stream)? {
+        Reply::Refused(why) => Err(Error::other(why)),
+        _ => read(&mut stream),
+    }
+}
+
+fn packed(command: &[&str]) -> Vec<u8> {
+    let words = command.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+    format!("*{}\r\n{}", command.len(), words.collect::<String>()).into_bytes()
+}
+
+fn read(stream: &mut impl BufRead) -> Result<Reply> {
     let mut line = String::new();
     stream.read_line(&mut line)?;
     let line = line.trim_end();

@@ -10,6 +10,7 @@ mod sentinel;
 mod settings;
 mod single;
 mod tls;
+mod tls_groups;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
