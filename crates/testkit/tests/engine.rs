@@ -1,7 +1,9 @@
 //! The engines start, answer, and come back on their data after a kill.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use grantor_testkit::engine::{
     Engine, ask, mariadb, memcached, mongodb, mongodb_is_stand_in, postgres, redis, redis_cluster,
@@ -37,6 +39,48 @@ fn postgres_comes_and_goes() {
 #[test]
 fn mariadb_comes_and_goes() {
     comes_and_goes(mariadb);
+}
+
+/// Asks over a connection that was there before: what of the engine still runs answers, or hangs up.
+fn freezes_and_thaws(start: fn() -> std::io::Result<Engine>, warm_up: &[u8], ask: &[u8]) {
+    let engine = start().unwrap();
+    let mut said = [0; 1_024];
+    for round in 0..100 {
+        let mut stream = TcpStream::connect(("127.0.0.1", engine.port())).unwrap();
+        stream.write_all(warm_up).unwrap();
+        assert!(stream.read(&mut said).unwrap() > 0);
+        engine.freeze().unwrap();
+        stream.write_all(ask).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+        let answer = stream.read(&mut said);
+        assert!(answer.is_err(), "{answer:?} of a frozen engine in round {round}");
+        engine.thaw().unwrap();
+        stream.set_read_timeout(None).unwrap();
+        assert!(stream.read(&mut said).is_ok());
+    }
+}
+
+#[test]
+fn a_frozen_redis_answers_nothing() {
+    freezes_and_thaws(redis, b"PING\r\n", b"PING\r\n");
+}
+
+#[test]
+fn a_frozen_memcached_answers_nothing() {
+    freezes_and_thaws(memcached, b"version\r\n", b"version\r\n");
+}
+
+/// The session, which is a process of its own, asks about TLS; a second time it is an error.
+#[test]
+fn a_frozen_postgres_answers_nothing() {
+    let tls = [0, 0, 0, 8, 4, 210, 22, 47];
+    freezes_and_thaws(postgres, &tls, &tls);
+}
+
+/// The server speaks first; a log-in of one byte is an error.
+#[test]
+fn a_frozen_mariadb_answers_nothing() {
+    freezes_and_thaws(mariadb, b"", &[1, 0, 0, 1, 0]);
 }
 
 #[test]

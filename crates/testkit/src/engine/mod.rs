@@ -7,6 +7,7 @@
 //! 1. One file with the command that starts it and the question whether it is ready.
 //! 2. A line here, and its package in `./test`.
 
+mod freeze;
 mod mariadb;
 mod memcached;
 mod mongodb;
@@ -125,16 +126,17 @@ impl Engine {
     /// # Errors
     /// The system refuses.
     pub fn stop(&mut self, signal: &str) -> Result<()> {
-        self.signal(signal)?;
+        freeze::send(signal, &[self.pid()])?;
         self.child.wait().map(|_| ())
     }
 
-    /// Stops it where it is (SIGSTOP): it answers no more, and its connections stay.
+    /// Stops it where it is (SIGSTOP), with the processes that it has started: its connections stay, and when this returns,
+    /// nothing of it answers any more.
     ///
     /// # Errors
-    /// The system refuses.
+    /// The system refuses, or it does not stop.
     pub fn freeze(&self) -> Result<()> {
-        self.signal("-STOP")
+        freeze::freeze(self.pid())
     }
 
     /// Lets it go on (SIGCONT).
@@ -142,15 +144,7 @@ impl Engine {
     /// # Errors
     /// The system refuses.
     pub fn thaw(&self) -> Result<()> {
-        self.signal("-CONT")
-    }
-
-    fn signal(&self, name: &str) -> Result<()> {
-        if succeeds(Command::new("kill").args([name, &self.pid().to_string()])) {
-            Ok(())
-        } else {
-            Err(Error::other(format!("kill {name} {} failed", self.pid())))
-        }
+        freeze::thaw(self.pid())
     }
 
     /// Starts it again on its data and its port. What a kill left of it (a process of its own that still ends) may keep it

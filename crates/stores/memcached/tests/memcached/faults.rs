@@ -1,7 +1,6 @@
 //! Servers that are down, die, stop and come back, and connections that are cut: calls end in an error, and afterwards the
 //! store goes on by itself.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,11 +10,6 @@ use tokio::net::{TcpListener, TcpStream as Stream};
 use tokio::sync::watch;
 
 use super::*;
-
-fn signal(engine: &Engine, signal: &str) {
-    let sent = Command::new("kill").args([signal, &engine.pid().to_string()]).status().unwrap();
-    assert!(sent.success());
-}
 
 #[tokio::test]
 async fn a_server_that_is_down_at_the_start_is_found_when_it_is_there() {
@@ -99,14 +93,14 @@ async fn a_server_that_stops_costs_a_deadline_and_nothing_more() {
     let (store, patient) = (impatient(engine.port()), open(&engine).await);
     let revision = create(&patient, &record(1, "kept")).await;
     while store.load(&key(1), NOW).await.is_err() {}
-    signal(&engine, "-STOP");
+    engine.freeze().unwrap();
     for round in 0..3 {
         assert!(store.load(&key(1), NOW).await.is_err());
         assert!(store.create(&record(2 + round, "unknown"), NOW).await.is_err());
         assert!(store.replace(&record(1, "kept"), Revision::from_number(0), NOW).await.is_err());
         assert!(store.remove(&key(9), NOW).await.is_err());
     }
-    signal(&engine, "-CONT");
+    engine.thaw().unwrap();
     let found = patient.load(&key(1), NOW).await.unwrap().unwrap();
     assert_eq!(found, (record(1, "kept"), revision));
     // It goes on by itself, after what is still on its way.

@@ -1,12 +1,11 @@
 //! A server that is down, killed, silent, or lets nobody in.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use grantor_core::store::{Created, Store as _, StoreError};
 use grantor_store_mongodb::{MongoStore, Options};
-use grantor_testkit::engine::{Engine, mongodb, mongodb_is_stand_in};
+use grantor_testkit::engine::{mongodb, mongodb_is_stand_in};
 use grantor_testkit::process::free_port;
 use tokio::task::JoinSet;
 
@@ -19,10 +18,6 @@ async fn fails_to_open(url: &str) -> StoreError {
 fn tells_no_secret(error: &StoreError) {
     let text = format!("{error} {error:?}");
     assert!(!text.contains("hunter2"), "{text}");
-}
-
-fn signal(engine: &Engine, name: &str) {
-    assert!(Command::new("kill").args([name, &engine.pid().to_string()]).status().unwrap().success());
 }
 
 /// Until the store answers again. Nothing is said of how long that may take.
@@ -103,7 +98,7 @@ async fn a_silent_server_costs_a_call_no_more_than_its_time() {
     let impatient =
         Options::parse(&format!("mongodb://127.0.0.1:{port}/d?maxPoolSize=2&deadline_ms=60000")).unwrap();
     let store = Arc::new(MongoStore::open(&impatient.deadline(Duration::from_secs(5))).await.unwrap());
-    signal(&engine, "-STOP");
+    engine.freeze().unwrap();
     let (one, two) = (key(1), record(2));
     let (load, write) = tokio::join!(store.load(&one, NOW), store.create(&two, NOW));
     assert!(load.unwrap_err().nothing_written);
@@ -112,7 +107,7 @@ async fn a_silent_server_costs_a_call_no_more_than_its_time() {
     // Both connections wait for their answers still, so this one is not sent, and will not be later.
     let unsent = store.create(&record(3), NOW).await.unwrap_err();
     assert!(unsent.nothing_written && unsent.to_string().contains("maxPoolSize"), "{unsent}");
-    signal(&engine, "-CONT");
+    engine.thaw().unwrap();
     until_it_answers(&store).await;
     assert_eq!(patient.load(&key(3), NOW).await.unwrap(), None);
     assert_eq!(patient.load(&key(1), NOW).await.unwrap().unwrap().0, record(1));

@@ -1,21 +1,15 @@
 //! The server is down, is killed, is silent, or ends connections: calls end in errors that are true, and afterwards the
 //! store goes on by itself.
 
-use std::process::Command;
 use std::sync::Arc;
 
 use grantor_core::store::{Created, Store};
 use grantor_store_mysql::mysql_async::prelude::Queryable as _;
 use grantor_store_mysql::{MysqlStore, Options};
-use grantor_testkit::engine::{Engine, mariadb};
+use grantor_testkit::engine::mariadb;
 
 use crate::workers::Workers;
 use crate::{NOW, admin, create, database, key, open, place, record, shared_port};
-
-fn signal(engine: &Engine, signal: &str) {
-    let sent = Command::new("kill").args([signal, &engine.pid().to_string()]).status().unwrap();
-    assert!(sent.success());
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_down_at_the_start_is_an_error_and_then_is_none() {
@@ -50,7 +44,7 @@ async fn a_silent_server_leaves_writes_unknown_and_no_answer_is_mixed_up() {
     let url = place(engine.port(), "timeout_ms=400").await;
     let store: Arc<dyn Store> = Arc::new(open(&format!("{url}&connections=1")).await);
     let _ = create(store.as_ref(), &record(100, 1)).await;
-    signal(&engine, "-STOP");
+    engine.freeze().unwrap();
     // The statement goes out on a connection that is there, and nobody knows what becomes of it.
     let error = store.create(&record(101, 1), NOW).await.unwrap_err();
     assert!(!error.nothing_written, "{error}");
@@ -58,7 +52,7 @@ async fn a_silent_server_leaves_writes_unknown_and_no_answer_is_mixed_up() {
     let error = store.create(&record(102, 1), NOW).await.unwrap_err();
     assert!(error.nothing_written, "{error}");
     assert!(store.load(&key(100), NOW).await.is_err());
-    signal(&engine, "-CONT");
+    engine.thaw().unwrap();
     while store.load(&key(100), NOW).await.is_err() {}
     assert_ne!(store.create(&record(102, 1), NOW).await.unwrap(), Created::Exists);
     // Silence under load: what comes late belongs to calls that have ended.
@@ -66,9 +60,9 @@ async fn a_silent_server_leaves_writes_unknown_and_no_answer_is_mixed_up() {
     let mut workers = Workers::start(store).await;
     for _ in 0..3 {
         workers.writes(100).await;
-        signal(&engine, "-STOP");
+        engine.freeze().unwrap();
         workers.an_error().await;
-        signal(&engine, "-CONT");
+        engine.thaw().unwrap();
     }
     workers.writes(200).await;
     workers.end().await;

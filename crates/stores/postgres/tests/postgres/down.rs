@@ -1,6 +1,5 @@
 //! The server goes away in every way, and the store goes on by itself when it is back.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +12,6 @@ use tokio::sync::Mutex;
 use super::{NOW, admin, create, open, options, record, until_it_answers};
 
 const TASKS: u64 = 16;
-
-fn signal(engine: &Engine, name: &str) {
-    // The sessions are processes of their own.
-    let children = format!("kill -{name} {0} $(pgrep -P {0})", engine.pid());
-    let _ = Command::new("sh").args(["-c", &children]).status().unwrap();
-}
 
 fn tells_no_secret(error: &StoreError) {
     let text = format!("{error} {error:?}");
@@ -152,7 +145,7 @@ async fn a_server_that_stands_still_is_an_unknown_write_and_then_goes_on() {
     let engine = engine::postgres().unwrap();
     let store = PostgresStore::open(&options(&engine).deadline(Duration::from_millis(300))).await.unwrap();
     let _ = create(&store, &record(1, "body")).await;
-    signal(&engine, "STOP");
+    engine.freeze().unwrap();
     // The first was sent, nobody knows; later there is no connection on which to send.
     let error = store.create(&record(2, "body"), NOW).await.unwrap_err();
     assert!(!error.nothing_written, "{error}");
@@ -160,7 +153,7 @@ async fn a_server_that_stands_still_is_an_unknown_write_and_then_goes_on() {
     assert!(error.nothing_written, "{error}");
     assert!(store.load(&record(1, "").key, NOW).await.is_err());
     tells_no_secret(&error);
-    signal(&engine, "CONT");
+    engine.thaw().unwrap();
     until_it_answers(&store).await;
     all_are_there(&store, &[1]).await;
     let _ = create(&store, &record(3, "body")).await;

@@ -12,7 +12,7 @@ use crate::history::Rules;
 use crate::network::Network;
 use crate::process::Host;
 use crate::report::Outcome;
-use crate::setting::{Kind, Stage};
+use crate::setting::Kind;
 
 const USERS: usize = 32;
 /// The connections that a store has by default, and a few to replace them and to watch the engine.
@@ -44,7 +44,7 @@ pub(super) async fn frozen(bed: &mut Bed<'_>) -> Result<Outcome> {
         let traffic = Traffic::start(&host, USERS);
         traffic.good(100).await?;
         let frozen = match round % 4 {
-            0 => Some(Frozen::new(&mut bed.stage, kind)?),
+            0 => Some(Frozen::new(bed.stage.engines(kind)?)?),
             1 => {
                 network.of(kind).for_each(|proxy| proxy.hold(Way::Requests));
                 None
@@ -85,44 +85,25 @@ pub(super) async fn frozen(bed: &mut Bed<'_>) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Processes that are stopped until this is dropped.
+/// Engines that stand still until this is dropped.
 #[derive(Debug)]
-struct Frozen(Vec<u32>);
+struct Frozen<'a>(&'a [Engine]);
 
-impl Frozen {
-    fn new(stage: &mut Stage<'_>, kind: Kind) -> Result<Self> {
-        let mut stopped = Self(Vec::new());
-        for engine in stage.engines(kind)?.iter() {
-            for pid in processes(engine)? {
-                // A session of PostgreSQL that has ended meanwhile needs no freezing.
-                if signal(pid, rustix::process::Signal::STOP) {
-                    stopped.0.push(pid);
-                }
-            }
+impl<'a> Frozen<'a> {
+    fn new(engines: &'a [Engine]) -> Result<Self> {
+        let frozen = Self(engines);
+        for engine in engines {
+            engine.freeze()?;
         }
-        Ok(stopped)
+        Ok(frozen)
     }
 }
 
-impl Drop for Frozen {
+impl Drop for Frozen<'_> {
     fn drop(&mut self) {
-        for pid in &self.0 {
-            signal(*pid, rustix::process::Signal::CONT);
+        for engine in self.0 {
+            // One that cannot go on is missed when the host is to come back.
+            let _ = engine.thaw();
         }
     }
-}
-
-/// The engine's process, stopped first, and its children: PostgreSQL has one for each session.
-fn processes(engine: &Engine) -> Result<Vec<u32>> {
-    let pid = engine.pid();
-    signal(pid, rustix::process::Signal::STOP);
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-    let mut all = vec![pid];
-    all.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
-    Ok(all)
-}
-
-fn signal(pid: u32, signal: rustix::process::Signal) -> bool {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-    pid.is_some_and(|pid| rustix::process::kill_process(pid, signal).is_ok())
 }
