@@ -93,10 +93,11 @@ impl Consents {
         Ok(self.standings.get(whose, now).await?.allows(consent.at))
     }
 
-    /// Remembers that the user allowed these scopes, besides those from before.
+    /// Remembers that the user allowed these scopes, besides those from before. Where others keep changing the consent at the
+    /// same time, it is left as they wrote it: the user has allowed the scopes, and may be asked for them once more.
     ///
     /// # Errors
-    /// The store does not answer; then the user may be asked once more.
+    /// The store does not answer; then too the user may be asked once more.
     pub(crate) async fn remember(
         &self,
         client: &str,
@@ -105,7 +106,7 @@ impl Consents {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let key = key(client, subject);
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let loaded = self.store.load(&key, now).await?;
             let before = match &loaded {
                 Some((record, _)) => consent(record)?,
@@ -115,6 +116,10 @@ impl Consents {
             if let Some(before) = before
                 && self.holds(&before, subject, now).await?
             {
+                if attempt > 0 && scopes.is_subset_of(&before.scopes) {
+                    // Another tab has written the same meanwhile.
+                    return Ok(());
+                }
                 all = Scopes::parse(&format!("{} {}", before.scopes, scopes)).unwrap_or(all);
             }
             let record = Record {
@@ -135,7 +140,8 @@ impl Consents {
                 return Ok(());
             }
         }
-        Err(StoreError::nothing_written("others keep changing this consent; try again"))
+        tracing::info!(target: "grantor", client, subject, "a consent was not remembered: others kept changing it");
+        Ok(())
     }
 
     /// Withdraws a consent: what was granted by it ends at its next use, and the user is asked again.
@@ -177,6 +183,7 @@ mod tests {
 
     use super::*;
     use grantor::memory::MemoryStore;
+    use grantor_testkit::{Fault, FaultStore, Gate};
 
     /// A clock that goes on by a second with each look at it.
     #[derive(Debug)]
@@ -203,5 +210,61 @@ mod tests {
         assert!(!standing.allows(Timestamp::from_millis(100_500)));
         assert!(standing.allows(clock.now()));
         assert!(consents.find("web", "alice", clock.now()).await.unwrap().is_none());
+    }
+
+    fn over(store: &FaultStore) -> Consents {
+        let store: Arc<dyn Store> = Arc::new(store.clone());
+        let standings = Arc::new(Standings::new(Arc::new(MemoryStore::new()), std::time::Duration::ZERO));
+        Consents::new(store, standings, Arc::new(Ticking(AtomicI64::new(100))))
+    }
+
+    fn scopes(text: &str) -> Scopes {
+        Scopes::parse(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_same_consent_of_two_tabs_is_written_once() {
+        let faults = FaultStore::new(Arc::new(MemoryStore::new()));
+        let (consents, gate, now) = (over(&faults), Gate::new(), Timestamp::from_secs(50));
+        faults.next_load(Fault::HoldAfter(gate.clone()));
+        let read = scopes("read");
+        let slow = consents.remember("web", "alice", &read, now);
+        let fast = async {
+            gate.reached().await;
+            consents.remember("web", "alice", &read, now).await.unwrap();
+            gate.open();
+        };
+        let (slow, ()) = tokio::join!(slow, fast);
+        slow.unwrap();
+        let calls = faults.calls();
+        assert_eq!(
+            (calls.create, calls.replace),
+            (2, 0),
+            "the later one found that nothing was left to write"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_consent_that_others_keep_changing_is_no_error() {
+        let faults = FaultStore::new(Arc::new(MemoryStore::new()));
+        let (consents, now) = (over(&faults), Timestamp::from_secs(50));
+        let gates: Vec<Gate> = (0..TRIES).map(|_| Gate::new()).collect();
+        let read = scopes("read");
+        faults.next_load(Fault::HoldAfter(gates[0].clone()));
+        let slow = consents.remember("web", "alice", &read, now);
+        let others = async {
+            for (round, gate) in gates.iter().enumerate() {
+                gate.reached().await;
+                consents.remember("web", "alice", &scopes(&format!("other{round}")), now).await.unwrap();
+                if let Some(next) = gates.get(round + 1) {
+                    faults.next_load(Fault::HoldAfter(next.clone()));
+                }
+                gate.open();
+            }
+        };
+        let (slow, ()) = tokio::join!(slow, others);
+        slow.unwrap();
+        let found = consents.find("web", "alice", now).await.unwrap().unwrap();
+        assert_eq!(found.scopes, scopes("other0 other1 other2 other3 other4"));
     }
 }
