@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::random::{Random, SystemRandom};
 use crate::store::{Store, StoreError};
 
@@ -17,9 +17,17 @@ pub struct SweepPolicy {
     pub every: Duration,
     /// The most records of one step.
     pub batch: usize,
-    /// How long to rest after a step that found a full batch: the requests' turn.
+    /// How long to rest at least after a step that found a full batch: the requests' turn. The rest is longer after a step that
+    /// took long: at first it is 200 times as long as the step, so that fewer than one request in a hundred comes during a
+    /// step. Each five minutes that full batches are still found, it is half of that, down to 3 times as long: what expires
+    /// faster is caught up with too, at the price that requests notice it.
     pub pause: Duration,
 }
+
+/// How many times as long as a step the rest after it is at first, and at least.
+const RESTS: (u32, u32) = (200, 3);
+/// After so long with nothing but full batches the rests become half as long.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 impl Default for SweepPolicy {
     fn default() -> Self {
@@ -47,6 +55,8 @@ pub struct Sweeper {
     random: Arc<dyn Random>,
     policy: SweepPolicy,
     begun: bool,
+    /// Since when nothing but full batches were found.
+    behind_since: Option<Timestamp>,
 }
 
 impl Sweeper {
@@ -58,6 +68,7 @@ impl Sweeper {
             random: Arc::new(SystemRandom),
             policy: SweepPolicy::default(),
             begun: false,
+            behind_since: None,
         }
     }
 
@@ -88,19 +99,31 @@ impl Sweeper {
         if !std::mem::replace(&mut self.begun, true) {
             return self.rest();
         }
-        match self.sweep().await {
-            Ok(swept) if swept > 0 && swept >= self.policy.batch => self.policy.pause,
-            Ok(_) => self.rest(),
+        let begin = self.clock.now();
+        match self.sweep(begin).await {
+            Ok(swept) if swept > 0 && swept >= self.policy.batch => return self.pause(begin),
+            Ok(_) => {}
             Err(cause) => {
                 tracing::warn!(target: "grantor", reason = "sweep_failed", %cause, "expired records could not be swept");
-                self.rest()
             }
         }
+        self.behind_since = None;
+        self.rest()
     }
 
-    async fn sweep(&self) -> Result<usize, StoreError> {
+    /// After a step that found a full batch.
+    fn pause(&mut self, begin: Timestamp) -> Duration {
+        let now = self.clock.now();
+        let behind = now.since(*self.behind_since.get_or_insert(begin));
+        let halvings = u32::try_from(behind.as_secs() / PATIENCE.as_secs()).unwrap_or(u32::MAX);
+        let times = RESTS.0.checked_shr(halvings).unwrap_or(0).max(RESTS.1);
+        // A clock that was set forward meanwhile does not make a long rest.
+        (now.since(begin) * times).min(self.policy.every).max(self.policy.pause)
+    }
+
+    async fn sweep(&self, now: Timestamp) -> Result<usize, StoreError> {
         match self.store.index() {
-            Some(index) => index.sweep(self.policy.batch, self.clock.now()).await,
+            Some(index) => index.sweep(self.policy.batch, now).await,
             None => Ok(0),
         }
     }
@@ -122,7 +145,6 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::clock::Timestamp;
     use crate::random::RandomFailed;
     use crate::store::{
         Created, Filter, Index, Key, Promises, Record, Removed, Replaced, Revision, StoreError,
@@ -207,6 +229,51 @@ mod tests {
             assert_eq!(ready(sweeper.step()), wait);
             assert_eq!(heap.0.load(Ordering::Relaxed), left);
         }
+    }
+
+    /// Stands still but for what is added, and goes on by 10 ms with each look at it.
+    #[derive(Debug)]
+    struct Slow(std::sync::atomic::AtomicI64);
+
+    impl Clock for Slow {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0.fetch_add(10, Ordering::Relaxed))
+        }
+    }
+
+    #[test]
+    fn slow_steps_are_followed_by_long_rests_that_become_shorter_while_the_backlog_lasts() {
+        let clock = Arc::new(Slow(std::sync::atomic::AtomicI64::new(0)));
+        let heap = Arc::new(Heap(AtomicUsize::new(1_250)));
+        let mut sweeper = Sweeper::new(Arc::clone(&heap) as Arc<dyn Store>)
+            .policy(POLICY)
+            .clock(Arc::clone(&clock) as Arc<dyn Clock>);
+        ready(sweeper.step());
+        let mut rests = Vec::new();
+        while heap.0.load(Ordering::Relaxed) >= 100 {
+            rests.push(ready(sweeper.step()).as_millis());
+            clock.0.fetch_add(240_000, Ordering::Relaxed);
+        }
+        assert_eq!(rests, [2_000, 2_000, 1_000, 500, 500, 250, 120, 120, 60, 30, 30, 30]);
+        ready(sweeper.step());
+        heap.0.store(100, Ordering::Relaxed);
+        assert_eq!(ready(sweeper.step()).as_millis(), 2_000, "the next backlog begins anew");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_forward_makes_no_long_rest() {
+        #[derive(Debug)]
+        struct Leaps(std::sync::atomic::AtomicI64);
+        impl Clock for Leaps {
+            fn now(&self) -> Timestamp {
+                Timestamp::from_secs(self.0.fetch_add(1_000_000, Ordering::Relaxed))
+            }
+        }
+        let heap = Arc::new(Heap(AtomicUsize::new(100)));
+        let clock = Arc::new(Leaps(std::sync::atomic::AtomicI64::new(0)));
+        let mut sweeper = Sweeper::new(heap).policy(POLICY).clock(clock);
+        ready(sweeper.step());
+        assert_eq!(ready(sweeper.step()), POLICY.every);
     }
 
     #[test]

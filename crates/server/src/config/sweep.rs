@@ -57,6 +57,6 @@ pub(super) const SETTINGS: &[Setting<Config>] = &[
         "pause",
         Duration,
         sweep.pause,
-        "How long it rests after a full batch before the next, so that requests are not held up. With the defaults a process deletes up to 5,000 records in a second"
+        "How long it rests at least after a full batch before the next. It rests longer after a batch that took long: 200 times as long as that, so that fewer than one request in a hundred comes meanwhile; where five minutes later there is still more to delete, half of that, and so on down to 3 times as long"
     ),
 ];
