@@ -254,7 +254,7 @@ mod tests {
             rests.push(ready(sweeper.step()).as_millis());
             clock.0.fetch_add(240_000, Ordering::Relaxed);
         }
-        assert_eq!(rests, [2_000, 2_000, 1_000, 500, 500, 250, 120, 120, 60, 30, 30, 30]);
+        assert_eq!(rests, [2_000, 2_000, 1_000, 500, 250, 120, 120, 60, 30, 30, 30, 30]);
         ready(sweeper.step());
         heap.0.store(100, Ordering::Relaxed);
         assert_eq!(ready(sweeper.step()).as_millis(), 2_000, "the next backlog begins anew");

@@ -1,6 +1,7 @@
 //! How requests go out: a port, and the client that is used where nobody gives another.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,11 +13,17 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+
+/// How long an answer may take where nothing else is said.
+const WITHIN: Duration = Duration::from_secs(2);
 
 /// Sends a request and reads the whole answer.
 ///
 /// # To use a client of one's own
-/// Implement it for that: for an HTTP proxy, a private CA, a client certificate. It must not follow redirects (the request
+/// Implement it for that: for an HTTP proxy, a client certificate. It must not follow redirects (the request
 /// carries credentials), and must come to an end within seconds.
 #[async_trait]
 pub trait Fetch: fmt::Debug + Send + Sync + 'static {
@@ -27,28 +34,63 @@ pub trait Fetch: fmt::Debug + Send + Sync + 'static {
     async fn fetch(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Bytes>, BoxError>;
 }
 
-/// HTTP/1.1 over TLS with the CAs of the system, connections kept; two seconds for all of it; no redirects, no proxies.
+/// HTTP/1.1 over TLS with the CAs of the system or those that it is given, connections kept; two seconds for all of it; no
+/// redirects, no proxies.
 #[derive(Clone)]
 pub struct HttpFetch {
-    client: Result<Client<HttpsConnector<HttpConnector>, Full<Bytes>>, String>,
+    client: Result<HttpClient, String>,
     within: Duration,
 }
 
+type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// Bytes that are no certificates of CAs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidAuthorities(&'static str);
+
+impl fmt::Display for InvalidAuthorities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for InvalidAuthorities {}
+
 impl HttpFetch {
-    /// A client without connections.
+    /// A client without connections that trusts the CAs of the system (those of `SSL_CERT_FILE`, where that is set).
     #[must_use]
     pub fn new() -> Self {
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())
-            .map(|builder| builder.https_or_http().enable_http1().build());
-        let client =
-            connector.map_err(|error| format!("the system's CAs cannot be read: {error}")).map(|connector| {
-                Client::builder(TokioExecutor::new())
-                    .pool_timer(TokioTimer::new())
-                    .pool_idle_timeout(Duration::from_secs(20))
-                    .build(connector)
-            });
-        Self { client, within: Duration::from_secs(2) }
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let builder = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider);
+        let client = match builder {
+            Ok(builder) => Ok(client(builder.https_or_http().enable_http1().build())),
+            Err(error) => Err(format!("the system's CAs cannot be read: {error}")),
+        };
+        Self { client, within: WITHIN }
+    }
+
+    /// The same that trusts these CAs alone: one or more certificates in PEM, such as that of the CA of the house.
+    ///
+    /// # Errors
+    /// [`InvalidAuthorities`] where there is none, or one cannot be read.
+    pub fn trusting(authorities: &[u8]) -> Result<Self, InvalidAuthorities> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(authorities) {
+            let certificate =
+                certificate.map_err(|_| InvalidAuthorities("the certificates are not in PEM"))?;
+            roots.add(certificate).map_err(|_| InvalidAuthorities("a certificate cannot be that of a CA"))?;
+        }
+        if roots.is_empty() {
+            return Err(InvalidAuthorities("there is no certificate (-----BEGIN CERTIFICATE-----)"));
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|_| InvalidAuthorities("this build has no version of TLS"))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let builder = HttpsConnectorBuilder::new().with_tls_config(config);
+        Ok(Self { client: Ok(client(builder.https_or_http().enable_http1().build())), within: WITHIN })
     }
 
     /// How long an answer may take, from the connection to its last byte.
@@ -57,6 +99,13 @@ impl HttpFetch {
         self.within = time;
         self
     }
+}
+
+fn client(connector: HttpsConnector<HttpConnector>) -> HttpClient {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(20))
+        .build(connector)
 }
 
 impl Default for HttpFetch {

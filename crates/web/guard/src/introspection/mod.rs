@@ -14,7 +14,7 @@
 mod answer;
 mod fetch;
 
-pub use fetch::{Fetch, HttpFetch};
+pub use fetch::{Fetch, HttpFetch, InvalidAuthorities};
 
 use std::fmt;
 use std::sync::Arc;

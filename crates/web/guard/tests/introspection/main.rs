@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod https;
 mod server;
 
 use std::time::Duration;

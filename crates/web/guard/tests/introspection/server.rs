@@ -94,6 +94,10 @@ impl Server {
         Self { address, shared }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}/introspect", self.address)
     }
