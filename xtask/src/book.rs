@@ -24,7 +24,7 @@ fn change(value: &mut Value) {
             for (name, field) in fields {
                 match field {
                     Value::String(text) if name == "content" => {
-                        *text = text.replace("](../", &format!("]({FILES}"))
+                        *text = text.replace("](../", &format!("]({FILES}"));
                     }
                     other => change(other),
                 }
