@@ -26,7 +26,7 @@ mod sql;
 
 pub use grantor_store_tls::Tls;
 pub use mysql_async;
-pub use options::{Failover, Migrate, Options};
+pub use options::{Failover, Migrate, Options, ssl_opts};
 pub use schema::Migration;
 
 use async_trait::async_trait;

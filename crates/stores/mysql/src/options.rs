@@ -277,14 +277,17 @@ impl Options {
             opts = opts.socket(Some(socket.to_string_lossy()));
         }
         if let Some(tls) = tls {
-            opts = opts.ssl_opts(ssl(tls)?);
+            opts = opts.ssl_opts(ssl_opts(tls)?);
         }
         Ok(opts.into())
     }
 }
 
 /// TLS for the client library, which puts its own settings of it together: the same rules, the same CAs.
-fn ssl(tls: &Tls) -> Result<SslOpts, StoreError> {
+///
+/// # Errors
+/// A file of TLS is missing, or is none.
+pub fn ssl_opts(tls: &Tls) -> Result<SslOpts, StoreError> {
     // It also tries the files, so that an error of theirs names them.
     let prepared = tls.prepare()?;
     grantor_store_tls::settle_provider();
