@@ -1,23 +1,24 @@
-"""Makes redis.jsonl and mysql.sql: what python-oauth2 1.1.1 itself writes into real engines.
+"""Makes redis.jsonl, mysql.sql, memcached.jsonl and mongodb.jsonl: what python-oauth2 1.1.1 itself writes into engines.
 
-    python -m venv venv && venv/bin/pip install python-oauth2==1.1.1 redis PyMySQL
+    python -m venv venv && venv/bin/pip install python-oauth2==1.1.1 redis PyMySQL python-memcached pymongo==3.13.0
     venv/bin/python record.py REDIS_PORT MYSQL_PORT
+    venv/bin/python record.py memcached MEMCACHED_PORT
+    venv/bin/python record.py mongodb MONGODB_PORT
 
-Both engines listen on 127.0.0.1 and are empty; MySQL or MariaDB lets root in without a password. `mariadb-dump` writes
-the tables. The strings are made up here, so that tests can name them; ends are in 2037 (TIMESTAMP has no more) or past.
+The engines are real ones but for MongoDB, which was the stand-in of the testkit (mongo-java-server): it keeps the documents
+as pymongo sends them. pymongo 3.13 is the last that has the functions that python-oauth2 calls. All listen on 127.0.0.1 and
+are empty; MySQL or MariaDB lets root in without a password. `mariadb-dump` writes the tables. The strings are made up here, so that tests can name them; ends are in 2037 (TIMESTAMP has no more) or past.
 """
 
+import base64
 import json
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
-import pymysql
-import redis
 from oauth2.datatype import AccessToken, AuthorizationCode
-from oauth2.store import redisdb
-from oauth2.store.dbapi import mysql
 
 HERE = Path(__file__).parent
 LATER, PAST = 2114380800, 1000000000
@@ -51,6 +52,8 @@ CODE = AuthorizationCode("notes", "c0000000-0000-4000-8000-000000000001", LATER,
 
 
 def record_redis(port):
+    import redis
+    from oauth2.store import redisdb
     connection = redis.StrictRedis(host="127.0.0.1", port=port)
     clients, tokens = redisdb.ClientStore(rs=connection), redisdb.TokenStore(rs=connection)
     for client in CLIENTS:
@@ -67,6 +70,8 @@ def record_redis(port):
 
 
 def record_mysql(port):
+    import pymysql
+    from oauth2.store.dbapi import mysql
     connection = pymysql.connect(host="127.0.0.1", port=port, user="root")
     cursor = connection.cursor()
     cursor.execute("CREATE DATABASE testdb")
@@ -95,6 +100,66 @@ def record_mysql(port):
     (HERE / "mysql.sql").write_bytes(subprocess.run(dump, check=True, stdout=subprocess.PIPE).stdout)
 
 
+def record_memcached(port):
+    """Key, flags and value, under a prefix for each protocol of pickle; there is no store of clients.
+
+    It has no rotation either: TokenStore.fetch_by_refresh_token asks for a key without the prefix, which it never writes.
+    """
+    import memcache
+    from oauth2.store.memcache import TokenStore
+    entries = []
+    for protocol in range(6):
+        prefix = "oauth2" if protocol == 0 else "protocol%d" % protocol
+        client = memcache.Client(["127.0.0.1:%d" % port], pickleProtocol=protocol)
+        tokens = TokenStore(mc=client, prefix=prefix)
+        for each in TOKENS[:-1]:
+            tokens.save_token(each)
+            names = [each.token, each.refresh_token, "{0}_{1}_{2}".format(each.client_id, each.grant_type, each.user_id)]
+            entries += [prefix + "_" + name for name in names if name]
+        tokens.save_code(CODE)
+        entries.append(prefix + "_" + CODE.code)
+    connection = socket.create_connection(("127.0.0.1", port)).makefile("rwb")
+    with open(HERE / "memcached.jsonl", "w") as out:
+        for key in sorted(set(entries)):
+            connection.write(b"get %s\r\n" % key.encode())
+            connection.flush()
+            _, _, flags, length = connection.readline().split()
+            value = connection.read(int(length))
+            assert connection.readline() + connection.readline() == b"\r\nEND\r\n"
+            out.write(json.dumps([key, int(flags), base64.b64encode(value).decode()]) + "\n")
+
+
+def record_mongodb(port):
+    """Collection and document as BSON. Its store of clients only reads, so applications wrote the documents themselves."""
+    import bson
+    import pymongo
+    from bson.raw_bson import RawBSONDocument
+    from oauth2.store import mongodb
+    database = pymongo.MongoClient("127.0.0.1", port).testdb
+    fields = ("identifier", "secret", "redirect_uris", "authorized_grants", "authorized_response_types")
+    for client in CLIENTS:
+        database.clients.insert_one(dict(zip(fields, client)))
+    # All grants, all response types.
+    database.clients.insert_one(dict(zip(fields, ("free", "old-secret-of-free", ["https://free.example/cb"]))))
+    read = mongodb.ClientStore(database.clients).fetch_by_client_id("notes")
+    assert (read.secret, read.authorized_grants) == (CLIENTS[0][1], CLIENTS[0][3])
+    tokens = mongodb.AccessTokenStore(database.access_tokens)
+    for each in TOKENS:
+        tokens.save_token(each)
+    tokens.delete_refresh_token(TOKENS[-1].refresh_token)
+    mongodb.AuthCodeStore(database.auth_codes).save_code(CODE)
+    as_sent = bson.codec_options.CodecOptions(document_class=RawBSONDocument)
+    with open(HERE / "mongodb.jsonl", "w") as out:
+        for name in ("clients", "access_tokens", "auth_codes"):
+            for document in database.get_collection(name, codec_options=as_sent).find():
+                out.write(json.dumps([name, base64.b64encode(document.raw).decode()]) + "\n")
+
+
 if __name__ == "__main__":
-    record_redis(int(sys.argv[1]))
-    record_mysql(int(sys.argv[2]))
+    if sys.argv[1] == "memcached":
+        record_memcached(int(sys.argv[2]))
+    elif sys.argv[1] == "mongodb":
+        record_mongodb(int(sys.argv[2]))
+    else:
+        record_redis(int(sys.argv[1]))
+        record_mysql(int(sys.argv[2]))

@@ -12,6 +12,7 @@ const MONGODB: Kind = Kind {
     has_schema: true,
 };
 
+#[expect(clippy::print_stderr, reason = "whoever runs the tests should know what they ran on")]
 fn say_what_it_was() {
     if engine::mongodb_is_stand_in() {
         eprintln!("\nnot checked: the ready server over MongoDB itself: it ran on a stand-in");

@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use grantor::Secret;
 use mysql_async::prelude::{FromRow, Queryable as _};
-use mysql_async::{Conn, Opts, Row};
+use mysql_async::{Conn, Opts, OptsBuilder, Row};
 use serde_json::{Map, Value};
 
-use super::old::{Old, OldClient, OldToken, What};
+use super::old::{CODES, Old, OldClient, OldToken, What};
 use super::source::{Pass, Source};
+use super::tls;
 use crate::failure::Failure;
 
 /// How many rows are read at a time.
@@ -30,10 +31,18 @@ type TokenRow = (i64, String, String, String, Option<i64>, Option<String>, Optio
 
 impl Mysql {
     pub(super) async fn open(url: &str) -> Result<Self, Failure> {
-        let url = url.replacen("mariadb:", "mysql:", 1);
+        let (url, tls) = tls::taken_out(&url.replacen("mariadb:", "mysql:", 1), false)?;
         let opts = Opts::from_url(&url).map_err(|_| {
             Failure::usage("--from is no URL of MySQL; write mysql://user:password@host:port/database")
         })?;
+        grantor_store_tls::warn("MySQL", [opts.ip_or_hostname()], tls.as_ref());
+        let opts: Opts = match &tls {
+            Some(tls) => OptsBuilder::from_opts(opts)
+                .prefer_socket(false)
+                .ssl_opts(grantor::mysql::ssl_opts(tls)?)
+                .into(),
+            None => opts,
+        };
         let connection = Conn::new(opts).await.map_err(|error| failed(&error))?;
         Ok(Self { connection, pass: Pass::Clients, after: 0, ended: true })
     }
@@ -69,7 +78,7 @@ impl Mysql {
         if after == 0 {
             let codes: Vec<i64> = self.rows("SELECT COUNT(*) FROM `auth_codes`".to_owned()).await?;
             let codes = codes.first().and_then(|codes| u64::try_from(*codes).ok()).unwrap_or_default();
-            page.push(Old::Left(What::Code, "codes live for minutes; the client begins again", codes));
+            page.push(Old::Left(What::Code, CODES, codes));
         }
         let rows: Vec<TokenRow> = self
             .rows(format!(
@@ -178,5 +187,6 @@ fn list(ids: impl Iterator<Item = i64>) -> String {
 }
 
 fn failed(error: &mysql_async::Error) -> Failure {
-    Failure::new(format!("the old store in MySQL: {error}; what was taken over stays, run the command again"))
+    let why = grantor_store_tls::why(error).unwrap_or_else(|| error.to_string());
+    Failure::new(format!("the old store in MySQL: {why}; what was taken over stays, run the command again"))
 }

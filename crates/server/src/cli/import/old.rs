@@ -72,28 +72,47 @@ pub(super) struct OldToken {
     pub(super) user: Option<String>,
 }
 
-const UNREADABLE: &str = "it is nothing that python-oauth2 writes";
+pub(super) const UNREADABLE: &str = "it is nothing that python-oauth2 writes";
+pub(super) const CODES: &str = "codes live for minutes; the client begins again";
+const COPY: &str = "copy of a token under another name, or what a rotation left over";
+
+/// Reads a document of a store that keeps clients and tokens apart, and each of them once.
+#[cfg(feature = "mongodb")]
+pub(super) fn document(fields: &Map<String, Value>, of_clients: bool) -> Old {
+    if of_clients {
+        return client(fields).map_or(Old::Left(What::Client, UNREADABLE, 1), Old::Client);
+    }
+    if fields.contains_key("code") {
+        return Old::Left(What::Code, CODES, 1);
+    }
+    token(fields).map_or(Old::Left(What::Access, UNREADABLE, 1), |token| Old::Token(Box::new(token)))
+}
 
 /// Reads an entry of a store that keeps JSON under a name.
+#[cfg(any(test, feature = "redis"))]
 pub(super) fn entry(name: &str, json: &[u8]) -> Old {
     let Ok(Value::Object(fields)) = serde_json::from_slice(json) else {
         return Old::Left(What::Other, UNREADABLE, 1);
     };
-    let named = |field: &str| text(&fields, field).is_some_and(|text| text == name);
+    of_name(name, &fields)
+}
+
+/// Reads the fields of such an entry.
+pub(super) fn of_name(name: &str, fields: &Map<String, Value>) -> Old {
     if fields.contains_key("identifier") {
-        return client(&fields).map_or(Old::Left(What::Client, UNREADABLE, 1), Old::Client);
+        return client(fields).map_or(Old::Left(What::Client, UNREADABLE, 1), Old::Client);
     }
     if fields.contains_key("code") {
-        return Old::Left(What::Code, "codes live for minutes; the client begins again", 1);
+        return Old::Left(What::Code, CODES, 1);
     }
-    if !fields.contains_key("token") {
+    let Some(token) = text(fields, "token") else {
         return Old::Left(What::Other, UNREADABLE, 1);
-    }
-    if !named("token") {
+    };
+    if token != name {
         // python-oauth2 keeps each token under up to three names, and removes only this one when it rotates.
-        return Old::Left(What::Other, "copy of a token under another name, or what a rotation left over", 1);
+        return Old::Left(What::Other, COPY, 1);
     }
-    token(&fields).map_or(Old::Left(What::Access, UNREADABLE, 1), |token| Old::Token(Box::new(token)))
+    self::token(fields).map_or(Old::Left(What::Access, UNREADABLE, 1), |token| Old::Token(Box::new(token)))
 }
 
 fn client(fields: &Map<String, Value>) -> Option<OldClient> {

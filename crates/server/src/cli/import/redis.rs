@@ -1,11 +1,14 @@
 //! `oauth2/store/redisdb.py`: JSON under `{prefix}_{name}`, without an expiry.
 
 use async_trait::async_trait;
+use grantor_store_tls::Tls;
 use redis::aio::MultiplexedConnection;
-use redis::{Client, RedisError, cmd};
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisError, cmd};
+use tokio::net::TcpStream;
 
 use super::old::{Old, entry};
 use super::source::{Pass, Source};
+use super::tls;
 use crate::failure::Failure;
 
 /// How many keys the engine looks at for a page.
@@ -22,10 +25,11 @@ pub(super) struct Redis {
 
 impl Redis {
     pub(super) async fn open(url: &str, prefix: &str) -> Result<Self, Failure> {
+        let (url, tls) = tls::taken_out(&url.replacen("rediss:", "redis:", 1), url.starts_with("rediss:"))?;
         let client = Client::open(url).map_err(|_| {
             Failure::usage("--from is no URL of Redis; write redis://[user:password@]host:port/db")
         })?;
-        let connection = client.get_multiplexed_async_connection().await.map_err(|error| failed(&error))?;
+        let connection = connect(&client, tls.as_ref()).await?;
         Ok(Self { connection, prefix: format!("{prefix}_"), cursor: None })
     }
 }
@@ -57,6 +61,29 @@ impl Source for Redis {
         let found = names.zip(values).filter_map(|(name, value)| Some((name, value?)));
         Ok(Some(found.map(|(name, value)| entry(&String::from_utf8_lossy(name), &value)).collect()))
     }
+}
+
+/// Connects. Where TLS was asked for nothing is sent before the server has proved who it is.
+async fn connect(client: &Client, tls: Option<&Tls>) -> Result<MultiplexedConnection, Failure> {
+    let ConnectionAddr::Tcp(host, port) = client.get_connection_info().addr() else {
+        return client.get_multiplexed_async_connection().await.map_err(|error| failed(&error));
+    };
+    grantor_store_tls::warn("Redis", [host.as_str()], tls);
+    let Some(tls) = tls else {
+        return client.get_multiplexed_async_connection().await.map_err(|error| failed(&error));
+    };
+    let prepared = tls.prepare()?;
+    let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(|error| failed(&error.into()))?;
+    let stream = prepared
+        .connect(host, stream)
+        .await
+        .map_err(|why| Failure::new(format!("the old store in Redis: {why}")))?;
+    let login = client.get_connection_info().redis_settings();
+    let connected = MultiplexedConnection::new_with_config(login, stream, AsyncConnectionConfig::new()).await;
+    let (connection, carrying) = connected.map_err(|error| failed(&error))?;
+    // It ends when the connection breaks, or is let go.
+    tokio::spawn(carrying);
+    Ok(connection)
 }
 
 /// All keys with this prefix, whose own `*`, `?`, `[` and `\` mean themselves.

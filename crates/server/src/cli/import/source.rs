@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 
+use super::Args;
 use super::old::Old;
 use crate::failure::Failure;
 
@@ -32,22 +33,24 @@ pub(super) trait Source: Send {
 ///
 /// # Errors
 /// What cannot be read, and what to do instead. The URL may have a password, so it is not repeated.
-#[cfg_attr(not(feature = "redis"), expect(unused_variables, reason = "only Redis has a prefix"))]
-pub(super) async fn open(url: &str, prefix: &str) -> Result<Box<dyn Source>, Failure> {
-    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+pub(super) async fn open(args: &Args) -> Result<Box<dyn Source>, Failure> {
+    let scheme = args.from.split_once(':').map_or("", |(scheme, _)| scheme);
+    if args.keys.is_some() && !["memcached", "memcacheds"].contains(&scheme) {
+        return Err(Failure::usage("--keys is for memcached alone: other stores list what they have"));
+    }
     match scheme {
         #[cfg(feature = "redis")]
-        "redis" => Ok(Box::new(super::redis::Redis::open(url, prefix).await?)),
+        "redis" | "rediss" => Ok(Box::new(super::redis::Redis::open(&args.from, &args.prefix).await?)),
         #[cfg(feature = "mysql")]
-        "mysql" | "mariadb" => Ok(Box::new(super::mysql::Mysql::open(url).await?)),
-        "rediss" | "mysqls" => Err(Failure::usage(
-            "import does not speak TLS to the old store; run it beside that store, or through a tunnel",
-        )),
-        "mongodb" | "mongodb+srv" | "memcached" | "memcache" => Err(Failure::usage(
-            "import reads python-oauth2 stores in Redis and in MySQL or MariaDB; those in MongoDB and memcached it cannot read. A program of your own can, with Provider::adopt",
+        "mysql" | "mariadb" => Ok(Box::new(super::mysql::Mysql::open(&args.from).await?)),
+        #[cfg(feature = "mongodb")]
+        "mongodb" | "mongodb+srv" => Ok(Box::new(super::mongodb::Mongo::open(args).await?)),
+        "memcached" | "memcacheds" => Ok(Box::new(super::memcached::Memcached::open(args).await?)),
+        "mysqls" => Err(Failure::usage(
+            "--from asks for TLS by its scheme: write mysql://user@host:port/database?tls=yes",
         )),
         _ => Err(Failure::usage(
-            "--from is no store that this build can import; write redis://host:port/db or mysql://user@host:port/database",
+            "--from is no store that this build can import; write redis://host:port/db, mysql://user@host:port/database, mongodb://host:port/database or memcached://host:port",
         )),
     }
 }
