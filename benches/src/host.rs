@@ -83,14 +83,16 @@ async fn sweeping(how: &str, place: &str, port: u16) -> Router {
     let mut number = || parts.next().and_then(|part| part.parse().ok()).expect("a number");
     let (batch, pause) = (number(), number());
     let policy = SweepPolicy {
-        every: Duration::from_millis(200),
         batch,
         pause: Duration::from_millis(u64::try_from(pause).expect("a short pause")),
+        ..SweepPolicy::default()
     };
     let name = parts.next().expect("a store");
     let store = engines::open(name, place).await;
     let mut sweeper = Sweeper::new(Arc::clone(&store)).policy(policy);
     tokio::spawn(async move {
+        // The first step only says how long to wait.
+        let _ = sweeper.step().await;
         loop {
             tokio::time::sleep(sweeper.step().await).await;
         }
