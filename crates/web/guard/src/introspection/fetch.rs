@@ -9,6 +9,7 @@ use bytes::Bytes;
 use grantor_core::BoxError;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::builderstates::WantsSchemes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -61,11 +62,10 @@ impl HttpFetch {
     #[must_use]
     pub fn new() -> Self {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let builder = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider);
-        let client = match builder {
-            Ok(builder) => Ok(client(builder.https_or_http().enable_http1().build())),
-            Err(error) => Err(format!("the system's CAs cannot be read: {error}")),
-        };
+        let client = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(provider)
+            .map(client)
+            .map_err(|error| format!("the system's CAs cannot be read: {error}"));
         Self { client, within: WITHIN }
     }
 
@@ -89,8 +89,7 @@ impl HttpFetch {
             .map_err(|_| InvalidAuthorities("this build has no version of TLS"))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let builder = HttpsConnectorBuilder::new().with_tls_config(config);
-        Ok(Self { client: Ok(client(builder.https_or_http().enable_http1().build())), within: WITHIN })
+        Ok(Self { client: Ok(client(HttpsConnectorBuilder::new().with_tls_config(config))), within: WITHIN })
     }
 
     /// How long an answer may take, from the connection to its last byte.
@@ -101,11 +100,11 @@ impl HttpFetch {
     }
 }
 
-fn client(connector: HttpsConnector<HttpConnector>) -> HttpClient {
+fn client(builder: HttpsConnectorBuilder<WantsSchemes>) -> HttpClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(Duration::from_secs(20))
-        .build(connector)
+        .build(builder.https_or_http().enable_http1().build())
 }
 
 impl Default for HttpFetch {
