@@ -65,15 +65,16 @@ impl Source for Redis {
 
 /// Connects. Where TLS was asked for nothing is sent before the server has proved who it is.
 async fn connect(client: &Client, tls: Option<&Tls>) -> Result<MultiplexedConnection, Failure> {
-    let ConnectionAddr::Tcp(host, port) = client.get_connection_info().addr() else {
-        return client.get_multiplexed_async_connection().await.map_err(|error| failed(&error));
+    let server = match client.get_connection_info().addr() {
+        ConnectionAddr::Tcp(host, port) => Some((host.as_str(), *port)),
+        _ => None,
     };
-    grantor_store_tls::warn("Redis", [host.as_str()], tls);
-    let Some(tls) = tls else {
+    grantor_store_tls::warn("Redis", server.map(|(host, _)| host), tls);
+    let (Some((host, port)), Some(tls)) = (server, tls) else {
         return client.get_multiplexed_async_connection().await.map_err(|error| failed(&error));
     };
     let prepared = tls.prepare()?;
-    let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(|error| failed(&error.into()))?;
+    let stream = TcpStream::connect((host, port)).await.map_err(|error| failed(&error.into()))?;
     let stream = prepared
         .connect(host, stream)
         .await
